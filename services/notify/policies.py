@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from services.notify.deciding.agent_notices import AgentNotices
 from services.notify.deciding.customer_notices import CustomerNotices
+from services.notify.deciding.rule_mails import RuleMails
 from services.notify.ticket.addresses import mailable
 from services.notify.ticket.commands import Command, RequestAgentMail
 from services.notify.writing import mail_body, wording
@@ -20,7 +21,7 @@ from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Attachment, Message, PersonRef, QueueRef
-from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected
+from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected, RuleNotified
 from shared.eventstore.store import utc_now
 
 LISTENS_TO = frozenset(("intake", "routing"))
@@ -35,6 +36,7 @@ class Policies:
     def __init__(self, builder: MailBuilder, now: Callable[[], datetime] = utc_now) -> None:
         self.builder, self.inputs = builder, builder.inputs
         self.to_customers, self.to_agents = CustomerNotices(builder), AgentNotices(builder, now)
+        self.by_rules = RuleMails(builder, now)
 
     def react(self, event: Recorded) -> Sequence[Command]:
         return [*self._out_of_the_desk(event), *self.to_agents.react(event)]
@@ -51,6 +53,8 @@ class Policies:
                 return [self.a_forwarded_article_is_sent(forwarded, event)]
             case ArticleBounced() as bounced:
                 return [self.a_bounced_mail_is_resent(bounced, event)]
+            case RuleNotified() as notified:
+                return self.by_rules.react(notified, event)
             case FollowUpRejected(no_answer=False) as rejected:
                 return [self.to_customers.a_rejected_message_is_answered(rejected, event)]
             case _:

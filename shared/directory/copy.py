@@ -62,7 +62,8 @@ SELECT email FROM directory.documents
  WHERE kind = 'person' AND email = ANY($1) AND NOT retired AND document -> 'roles' ?| ARRAY['agent', 'admin']
 """
 PEOPLE = """
-SELECT i.id, p.id AS person, p.retired, p.document ->> 'name' AS name, p.document ->> 'email' AS email
+SELECT i.id, p.id AS person, p.retired, p.document ->> 'name' AS name, p.document ->> 'email' AS email,
+       p.document ->> 'language' AS language
   FROM unnest($1::uuid[]) AS i(id)
   LEFT JOIN directory.identities k ON k.customer_id = i.id
   JOIN directory.documents p ON p.id = coalesce(k.person_id, i.id) AND p.kind = 'person'
@@ -93,11 +94,12 @@ MOST_CACHED = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Someone:
-    """The current name and address of a person with a record; `email` is None for a retired one."""
+    """The current name, address and language of a person with a record; `email` is None for a retired one."""
 
     id: UUID
     name: str
     email: str | None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +375,7 @@ def _configuration(rows: Sequence[asyncpg.Record]) -> Configuration:
 
 
 def _someone(row: asyncpg.Record) -> Someone:
-    return Someone(row["person"], row["name"], None if row["retired"] else comparable(row["email"]))
+    return Someone(row["person"], row["name"], None if row["retired"] else comparable(row["email"]), row["language"])
 
 
 def _of(model: type[S], rows: Sequence[asyncpg.Record], *, retired: bool = False) -> dict[str, S]:

@@ -1,5 +1,6 @@
 """Requests the notices to customers. Their words are declared in `notices.to_customers`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from services.notify.writing import wording
 from services.notify.writing.mail_builder import MailBuilder, address_of
 from shared import templates
 from shared.addresses import comparable
+from shared.contracts.directory import Person
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.notify import OutgoingMail
@@ -116,17 +118,21 @@ class CustomerNotices:
         )
 
     def _today(self, customer: CustomerRef) -> CustomerRef:
-        """The customer with the name and address that their record has now."""
-        person = self.inputs.people.get(customer.id)
-        if person is None:
-            return customer
-        return customer.model_copy(update={"name": person.name, "email": comparable(person.email)})
+        return address_today(customer, self.inputs.people)
 
     def _are_one(self, customer: CustomerRef, other: CustomerRef) -> bool:
         """Whether two references are to one person, who may have been known by an address alone at first."""
         people = self.inputs.people
         ids = {people[each].id if each in people else each for each in (customer.id, other.id)}
         return len(ids) == 1
+
+
+def address_today(customer: CustomerRef, people: Mapping[UUID, Person]) -> CustomerRef:
+    """The customer with the name and address that their record has now."""
+    person = people.get(customer.id)
+    if person is None:
+        return customer
+    return customer.model_copy(update={"name": person.name, "email": comparable(person.email)})
 
 
 def _closes_unheard(changed: StateChanged) -> bool:

@@ -1,4 +1,5 @@
-"""The mail that brings an agent their notices of one ticket. It is written when it leaves: it says how things stand then."""
+"""The mail that brings an agent their notices of one ticket. It is written when it leaves, and says how things stand
+then."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo

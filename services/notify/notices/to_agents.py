@@ -18,6 +18,7 @@ from shared.contracts.routing import (
     OwnerChanged,
     ReminderReached,
     ResponsibleChanged,
+    RuleSuspended,
     TicketMoved,
     TicketUnlocked,
 )
@@ -84,6 +85,17 @@ PROMISE = """\
 customer's message{% elif deadline.clock == "solution" %}The solution{% else %}The work{% endif %}"""
 """What an SLA promises by a deadline, as the beginning of a sentence."""
 
+RULE_SUSPENDED = AgentNotice(  # its readers are the administrators: `deciding.suspended_rules`
+    kind="rule_suspended",
+    event=RuleSuspended,
+    to=Audience(),
+    subject="A rule was switched off",
+    text="""\
+The rule "{{ rule.name }}" was switched off, because it could not do on this ticket what it says. {{ rule.reason }}
+
+It acts again once an administrator has corrected it.
+""",
+)
 TO_AGENTS: Sequence[AgentNotice[Any]] = (
     AgentNotice(
         kind="new_ticket",
@@ -199,6 +211,7 @@ The ticket was to wait until {{ time.due }}. That time has come.
         variables=_deadline,
         mailed="escalated",
     ),
+    RULE_SUSPENDED,
 )
 
 KINDS_TO_AGENTS = frozenset(notice.kind for notice in TO_AGENTS)

@@ -17,11 +17,11 @@ from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.notify import NotificationKind, OutgoingMail
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
-from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected
+from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected, RuleNotified
 from shared.directory.copy import Configuration, Queues
 from shared.rules import message_ids, reply_addresses
 
-About = TicketOpened | AgentReplied | ArticleForwarded | ArticleBounced | FollowUpRejected | TicketFacts
+About = TicketOpened | AgentReplied | ArticleForwarded | ArticleBounced | FollowUpRejected | RuleNotified | TicketFacts
 """What has a ticket's number, title and queue."""
 
 
@@ -97,9 +97,12 @@ class MailBuilder:
 
     def body_parts(self, about: About, customer: CustomerRef, agent: PersonRef) -> BodyParts:
         """Salutation and signature, from the documents that the queue names or from its own texts (A8.03, A8.04)."""
-        queue, configuration = self.queue(about.queue), self.configuration()
-        variables = self.variables(about, customer, agent)
-        return BodyParts(
+        return BodyParts(*self.around(about.queue, self.variables(about, customer, agent)))
+
+    def around(self, ref: QueueRef, variables: templates.Variables) -> tuple[str, str]:
+        """Salutation and signature of a queue."""
+        queue, configuration = self.queue(ref), self.configuration()
+        return (
             templates.render(_template(queue.salutation, configuration.salutations), variables),
             templates.render(_template(queue.signature, configuration.signatures), variables),
         )

@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.reporting.deadlines.calendars import Version, of_deadline
-from services.reporting.deadlines.words import Reading, promise
+from services.reporting.deadlines.words import promise
 from shared.clocks.deadlines import Deadline, remaining
 from shared.clocks.working_time import WorkingTime
+from shared.languages.translator import Translator
 from shared.timestamps import timestamp
 
 MINUTE = timedelta(minutes=1)
@@ -19,7 +20,7 @@ class DeadlinePresenter:
     """`at`: the moment for which remaining time is counted. `calendars`: those of `Calendars.of`."""
 
     at: datetime
-    reading: Reading = Reading()
+    say: Translator = Translator()
     calendars: Mapping[Version, WorkingTime] = field(default_factory=dict)
 
     def shown(self, deadlines: Iterable[Deadline], state: str) -> list[dict[str, Any]]:
@@ -36,5 +37,5 @@ class DeadlinePresenter:
             "warned": deadline.warned,
             "remaining_minutes": left,
             "ended_at": timestamp(deadline.ended_at),
-            "promise": promise(deadline, self.at, left, state, self.reading),
+            "promise": promise(deadline, self.at, left, state, self.say),
         }

@@ -1,52 +1,61 @@
-"""What a deadline promises, in words, on the clock of its reader. English for now."""
+"""What a deadline promises, in the words and on the clock of its reader."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
-from babel import Locale
+from babel.core import Locale
 from babel.dates import format_skeleton, get_day_names
 
 from shared.clocks.deadlines import Deadline
+from shared.languages.translator import LOCALES, N_, Language, Translator
 
 CLOCKS = {"first_answer": "first answer", "update": "update", "solution": "solution"}
+"""How the history calls them."""
+PROMISES: Mapping[tuple[str, str], str] = {
+    ("first_answer", "running"): N_("first answer by {due}"),
+    ("update", "running"): N_("update by {due}"),
+    ("solution", "running"): N_("solution by {due}"),
+    ("first_answer", "paused"): N_("first answer paused since {since}: {state}, {left} left"),
+    ("update", "paused"): N_("update paused since {since}: {state}, {left} left"),
+    ("solution", "paused"): N_("solution paused since {since}: {state}, {left} left"),
+    ("first_answer", "kept"): N_("first answer kept {ended}"),
+    ("update", "kept"): N_("update kept {ended}"),
+    ("solution", "kept"): N_("solution kept {ended}"),
+    ("first_answer", "broken"): N_("first answer broken since {due}"),
+    ("update", "broken"): N_("update broken since {due}"),
+    ("solution", "broken"): N_("solution broken since {due}"),
+    ("first_answer", "late"): N_("first answer broken: was due {due}, ended {ended}"),
+    ("update", "late"): N_("update broken: was due {due}, ended {ended}"),
+    ("solution", "late"): N_("solution broken: was due {due}, ended {ended}"),
+}
+"""By clock and state; `late`: broken, and over."""
 NEAR_DAYS = 6
 """So many days before and after a day, the name of a weekday says which one is meant."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How somebody reads times: their zone and their language."""
-
-    zone: ZoneInfo = ZoneInfo("UTC")
-    language: str = "en"
-
-
-def promise(deadline: Deadline, now: datetime, left: float, state: str, reading: Reading) -> str:
+def promise(deadline: Deadline, now: datetime, left: float, state: str, say: Translator) -> str:
     """Such as "first answer by Monday 10:20". `left`: minutes of working time; `state`: the name of the ticket's state."""
-    clock = CLOCKS.get(deadline.clock, deadline.clock)
-    due = moment(deadline.due_at, reading, beside=now)
-    match deadline.state:
-        case "running":
-            return f"{clock} by {due}"
-        case "paused":
-            since = moment(deadline.at, reading, beside=now)
-            return f"{clock} paused since {since}: {state}, {minutes(left)} left"
-        case "kept":
-            return f"{clock} kept {moment(deadline.ended_at, reading, beside=now)}"
-        case "broken" if deadline.ended_at is not None:
-            return f"{clock} broken: was due {due}, ended {moment(deadline.ended_at, reading, beside=now)}"
-        case "broken":
-            return f"{clock} broken since {due}"
-        case unknown:  # of a later version
-            return f"{clock} {unknown}"
+    late = deadline.state == "broken" and deadline.ended_at is not None
+    text = PROMISES.get((deadline.clock, "late" if late else deadline.state))
+    if text is None:  # of a later version
+        return f"{CLOCKS.get(deadline.clock, deadline.clock)}: {deadline.state}"
+    return say.gettext(
+        text,
+        due=moment(deadline.due_at, say, beside=now),
+        since=moment(deadline.at, say, beside=now),
+        ended=moment(deadline.ended_at, say, beside=now),
+        state=state,
+        left=duration(left, say),
+    )
 
 
-def minutes(number: float) -> str:
+def duration(minutes: float, say: Translator) -> str:
     """Such as "1 h 25 min": whole minutes, rounded down."""
-    hours, rest = divmod(int(number), 60)
-    return f"{hours} h {rest} min" if hours and rest else f"{hours} h" if hours else f"{rest} min"
+    hours, rest = divmod(int(minutes), 60)
+    if hours and rest:
+        return say.gettext(N_("{hours} h {minutes} min"), hours=hours, minutes=rest)
+    return say.gettext(N_("{hours} h"), hours=hours) if hours else say.gettext(N_("{minutes} min"), minutes=rest)
 
 
 def amount(number: float) -> str:
@@ -54,33 +63,34 @@ def amount(number: float) -> str:
     return f"{round(number, 2):.2f}".rstrip("0").rstrip(".")
 
 
-def moment(at: datetime | None, reading: Reading, *, beside: datetime | None = None) -> str:
+def moment(at: datetime | None, say: Translator, *, beside: datetime | None = None) -> str:
     """A time on the reader's clock, with as much of its date as it needs beside another time."""
     if at is None:
-        return "some time"
-    local = at.astimezone(reading.zone)
+        return "-"
+    local = at.astimezone(say.zone)
     clock = f"{local:%H:%M}"
     if beside is None:
-        return f"{_date(local, reading.language, with_year=True)} {clock}"
-    other = beside.astimezone(reading.zone)
+        return f"{_date(local, say.language, with_year=True)} {clock}"
+    other = beside.astimezone(say.zone)
     days = (local.date() - other.date()).days
     if days == 0:
         return clock
     if abs(days) <= NEAR_DAYS:
-        return f"{_weekdays(reading.language)[local.weekday()]} {clock}"
-    return f"{_date(local, reading.language, with_year=local.year != other.year)} {clock}"
+        return f"{_weekdays(say.language)[local.weekday()]} {clock}"
+    return f"{_date(local, say.language, with_year=local.year != other.year)} {clock}"
 
 
-def _date(local: datetime, language: str, *, with_year: bool) -> str:
-    return format_skeleton("yMMMMd" if with_year else "MMMMd", local, tzinfo=local.tzinfo, locale=_locale(language))
-
-
-@lru_cache(maxsize=16)
-def _locale(language: str) -> Locale:
-    return Locale.parse("en_GB" if language == "en" else language)
+def _date(local: datetime, language: Language, *, with_year: bool) -> str:
+    written = format_skeleton("yMMMMd" if with_year else "MMMMd", local, locale=_locale(language))
+    return " ".join(written.split())
 
 
 @lru_cache(maxsize=16)
-def _weekdays(language: str) -> tuple[str, ...]:
+def _locale(language: Language) -> Locale:
+    return Locale.parse(LOCALES[language])
+
+
+@lru_cache(maxsize=16)
+def _weekdays(language: Language) -> tuple[str, ...]:
     names = get_day_names("wide", "format", _locale(language))
     return tuple(names[day] for day in range(7))

@@ -9,7 +9,6 @@ import asyncpg
 from services.reporting.actors import actor_shown
 from services.reporting.deadlines.shown import DeadlinePresenter
 from services.reporting.deadlines.stored import from_json
-from services.reporting.deadlines.words import Reading
 from services.reporting.tickets.events.fold import summary
 from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS, with_article
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE
@@ -17,6 +16,7 @@ from services.reporting.visibility import ticket_facts
 from shared import addresses
 from shared.clocks.deadlines import Deadline, in_order
 from shared.directory.copy import Configuration, Queues, Someone
+from shared.languages.translator import Translator
 from shared.markup import richtext
 from shared.rules.access import Identity, allowed
 from shared.rules.states import PRIORITIES
@@ -225,7 +225,7 @@ def event_data(row: asyncpg.Record) -> dict[str, Any]:
 
 
 def history_entry(
-    row: asyncpg.Record, data: dict[str, Any], reading: Reading, rules: Mapping[str, str]
+    row: asyncpg.Record, data: dict[str, Any], say: Translator, rules: Mapping[str, str]
 ) -> dict[str, Any]:
     """One event; `data` is what its reader may see of its data, `rules` the names of `rule_names`."""
     return {
@@ -236,6 +236,6 @@ def history_entry(
         "at": timestamp(row["at"]),
         "actor": actor_shown(row["actor_kind"], row["actor_id"], rules),
         "cause": str(row["cause"]) if row["cause"] else None,
-        "summary": summary(row["type"], data, reading),
+        "summary": summary(row["type"], data, say),
         "data": data,
     }

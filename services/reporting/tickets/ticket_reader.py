@@ -12,7 +12,6 @@ from fastapi import Path
 
 from services.reporting.deadlines.calendars import Calendars
 from services.reporting.deadlines.shown import DeadlinePresenter
-from services.reporting.deadlines.words import Reading
 from services.reporting.read_your_writes import wait_until_shown
 from services.reporting.tickets.presentation import TicketPresenter, deadlines_in, links, people_named_in
 from services.reporting.visibility import may_see, ticket_facts
@@ -22,6 +21,7 @@ from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
 from shared.http.consistency import LAG, Written
+from shared.languages.translator import Language, Translator, language_of
 from shared.rules.access import Access, Identity, may, rights
 from shared.rules.subjects import number_in
 
@@ -72,13 +72,16 @@ class TicketReader:
     ) -> TicketPresenter:
         """Shows these tickets to somebody, with the names of today. `at`: the moment of the rows, if it is not now."""
         people = await self.directory.people(people_named_in(rows))
-        calendars = await self.calendars.of(found) if (found := deadlines_in(rows)) else {}
-        deadlines = DeadlinePresenter(at or datetime.now(UTC), self.reading(who), calendars)
+        deadlines = DeadlinePresenter(at or datetime.now(UTC))
+        if found := deadlines_in(rows):
+            say = Translator(await self.language(who), zone_of(who, self.zone))
+            deadlines = DeadlinePresenter(deadlines.at, say, await self.calendars.of(found))
         return TicketPresenter(who, self.directory.queues, self.directory.configuration, people, deadlines)
 
-    def reading(self, who: Identity) -> Reading:
-        """How somebody reads times."""
-        return Reading(zone_of(who, self.zone))
+    async def language(self, who: Identity) -> Language:
+        """The language of a person's record; English if it names none that there is."""
+        someone = (await self.directory.people([who.person_id])).get(who.person_id)
+        return language_of(someone.language if someone is not None else None)
 
     async def ticket(self, reference: str, who: Identity) -> FoundTicket:
         """A ticket that this person may see; Problem 404 for any other."""

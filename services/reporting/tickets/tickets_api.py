@@ -27,6 +27,7 @@ from services.reporting.tickets.ticket_list import (
 )
 from services.reporting.tickets.ticket_reader import MERGED_TICKETS, TicketReader, TicketReference
 from services.reporting.visibility import Scope, scope
+from services.reporting.zone import zone_of
 from shared.http import problems
 from shared.http.consistency import Awaited
 from shared.http.etag import etag
@@ -34,6 +35,7 @@ from shared.http.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict
+from shared.languages.translator import Translator
 
 ABOUT = (
     MERGED_TICKETS
@@ -159,9 +161,9 @@ def router(reader: TicketReader) -> APIRouter:
         named = {ticket for data in whole for ticket in tickets_named(data)}
         tickets, queues = {row["id"], *await reader.visible(who, named)}, reader.known_queues(who)
         rules = await rule_names(reader.pool, [(each["actor_kind"], each["actor_id"]) for each in rows[:limit]])
-        reading = reader.reading(who)
+        say = Translator(zone=zone_of(who, reader.zone))  # the history is in English
         items = [
-            presentation.history_entry(each, without_hidden(data, tickets, queues), reading, rules)
+            presentation.history_entry(each, without_hidden(data, tickets, queues), say, rules)
             for each, data in zip(rows, whole, strict=False)
         ]
         return json_response(page(items, next_cursor), headers=headers)

@@ -26,7 +26,7 @@ TASKS = {
     ("gateway", "api"): {"announcer", "streams", "stream sign-ins"},
     ("intake", "all"): {"directory", "lmtp", "relay", "consumer", "retention", "uploads", "mailboxes", "identifying"},
     ("intake", "api"): {"directory", "lmtp", "announcer"},
-    ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers", "leaving"},
+    ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers", "triggers", "leaving"},
     ("notify", "worker"): {"directory", "relay", "consumer", "retention", "sender", "closings"},
     ("reporting", "worker"): {"directory", "documents", "desk", "stats", "reports", "analysts"},
 }

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from services.reporting.deadlines.calendars import KEEP, KeepsCalendars
 from services.reporting.generations.projection_sets import projection_sets
 from shared.clocks.working_time import working_time
-from shared.contracts.directory import Calendar, CalendarSaved, Queue, Trigger
+from shared.contracts.directory import Calendar, CalendarSaved, Person, Queue, Trigger
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.parts import CalendarRef, Message, PersonRef, QueueRef, RuleRef, SlaRef
@@ -164,6 +164,30 @@ async def test_what_a_clock_promises_in_words(
     assert (shown["escalated"], deadline["state"], deadline["promise"]) == (escalated, state, promise)
     assert (deadline["due_at"] is None) == (state in ("paused", "kept"))
     assert deadline["remaining_minutes"] == {"broken": 0, "paused": 14.5, "running": 0, "kept": 20}[state]
+
+
+@requirement("A21.06", "A4.07")
+@pytest.mark.parametrize(
+    ("language", "promises"),
+    [
+        (None, ["first answer by Monday 09:20", "solution paused since Monday 09:00: new, 1 h 30 min left"]),
+        ("nb", ["første svar innen mandag 09:20", "løsning på pause siden mandag 09:00: new, 1 t 30 min igjen"]),
+        ("ru", ["первый ответ, срок: понедельник 09:20", "решение приостановлено (понедельник 09:00): new, осталось 1 ч 30 мин"]),
+    ],
+)  # fmt: skip
+async def test_promises_are_in_the_language_and_zone_of_their_reader(
+    api: Api, language: str | None, promises: list[str]
+) -> None:
+    person = Person(id=KARI.person_id, login="kari", name="Kari", email=KARI.email, roles=("agent",), language=language)
+    await seed(api.rows.app_url, person)
+    await api.directory.load()
+    in_oslo = KARI.model_copy(update={"timezone": "Europe/Oslo"})
+    ticket = await api.open(ONE, "It hums.")
+    await api.happen(ticket, clock(), clock("paused", "solution", minutes=120, used_minutes=30))
+    shown = await api.read(f"/tickets/{ONE}?as_of=2026-11-26T12:00:00Z", in_oslo)
+    assert [each["promise"] for each in shown["deadlines"]] == promises
+    told = (await api.read(f"/tickets/{ONE}/history", in_oslo))["items"][2]
+    assert told["summary"] == "First answer set: 20 minutes from 09:00, due 09:20, Gold version 3"
 
 
 @requirement("A13.05", "A5.17")

@@ -261,6 +261,9 @@ def test_what_customers_may_know_is_listed_by_type() -> None:
         "Notification",
         "Split",
         "Linked",
+        "Deadline",
+        "Rule",
+        "Notice",
     ):
         assert not [type_name for type_name in TYPES if word in type_name], word
 

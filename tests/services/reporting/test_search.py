@@ -29,8 +29,10 @@ from shared.rules.access import Identity
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW
 from shared.testing.documents import seed
 from shared.testing.keys import SIGNING
-from tests.services.reporting.reporting_database import Reporting
+from shared.timestamps import timestamp
+from tests.services.reporting.reporting_database import START, Reporting
 from tests.services.reporting.searching import Searched, searched
+from tests.services.reporting.test_deadlines import MINUTE, broken, clock, warned
 from tests.specs.requirement import requirement
 
 KARI = Identity(
@@ -125,6 +127,25 @@ async def test_each_line_of_the_contract(desk: Searched) -> None:
         ({"locked": "true"}, []), ({"state_type": ["closed", "open"]}, [k]), ({"company": "acme", "available": "true"}, [k]),
     ):  # fmt: skip
         assert await desk.hits("keyed", KARI, **parameters) == tickets, parameters
+
+
+@requirement("A13.05", "A5.17")
+async def test_hits_are_filtered_by_deadlines(desk: Searched) -> None:
+    """Agents' hits; a customer's are never found by them."""
+    near, _ = await desk.open(IT_PLACE, PER_REF, "kettle")
+    late, _ = await desk.open(IT_PLACE, PER_REF, "kettle")
+    await desk.open(IT_PLACE, PER_REF, "kettle")
+    await desk.happen(near, clock())
+    await desk.happen(late, clock(), warned(), broken())
+    for who, parameters, found in (
+        (KARI, {"escalated": "true"}, [late]), (KARI, {"due_before": timestamp(START + 21 * MINUTE)}, [near]),
+        (KARI, {"due_before": timestamp(START + 20 * MINUTE)}, []), (PER, {"escalated": "true"}, []),
+        (PER, {"due_before": timestamp(START + 21 * MINUTE)}, []),
+    ):  # fmt: skip
+        assert await desk.hits("kettle", who, **parameters) == found, (who.name, parameters)
+    assert len(await desk.hits("kettle", PER, escalated="false")) == 3
+    item = (await desk.ask("kettle", KARI, escalated="true"))["items"][0]["ticket"]
+    assert (item["escalated"], item["deadlines"][0]["state"]) == (True, "broken")
 
 
 @requirement("A11.09", "A14.09")

@@ -1,5 +1,6 @@
 """Who gets which message of a change: by the rights of now, and `gone` only for those who saw the ticket before."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -48,7 +49,7 @@ def shown(*events: Happened, customer: UUID = PER, company: str | None = "acme",
     reference = {"id": str(IT), "slug": "it", "name": "IT"}
     facts = Facts(IT, customer, company, removed)
     ticket = Present(TICKET, "2026112710000017", facts, reference, {"intake": 1, "routing": 9})
-    return update(ticket, events, {str(HR): "Kari"})
+    return update(ticket, events, {str(HR): "Kari", str(UUID(int=90)): "Hurry"})
 
 
 def moved(was: UUID = HR) -> Happened:
@@ -70,6 +71,16 @@ def test_customers_get_the_types_that_they_may_know_and_nobody_behind_them() -> 
     assert told["types"] == ["helpdesk.AgentReplied.v1"]
     assert told["actor"] == {"kind": "agent", "id": None, "name": None}
     assert orjson.loads(data(change, View.AGENT))["actor"] == {"kind": "agent", "id": str(HR), "name": "Kari"}
+
+
+@requirement("A13.08", "A4.07")
+def test_a_deadline_is_told_to_agents_and_a_rule_by_its_name_and_version() -> None:
+    rule = UUID(int=90)
+    change = shown(happened("DeadlineWarned"), replace(happened("NoteAdded"), actor_kind="rule", actor_id=f"{rule}/4"))
+    assert [view(change, each) for each in (IT_AGENT, CUSTOMER, COLLEAGUE)] == [View.AGENT, None, None]
+    told = orjson.loads(data(change, View.AGENT))
+    assert told["types"] == ["helpdesk.DeadlineWarned.v1", "helpdesk.NoteAdded.v1"]
+    assert told["actor"] == {"kind": "rule", "id": str(rule), "name": "Hurry", "version": 4}
 
 
 @requirement("A13.08", "A19.02")

@@ -8,7 +8,6 @@ from uuid import UUID
 import orjson
 import pytest
 
-from services.reporting.deadlines.words import Reading
 from services.reporting.tickets.events.fold import fold, summary
 from services.reporting.tickets.events.notifications import MAILS
 from services.reporting.tickets.presentation import event_data, history_entry
@@ -19,6 +18,7 @@ from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import REGISTRY, Event, data_of
 from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, TicketRef, TopicRef, Writer
 from shared.contracts.topics import TICKETS
+from shared.languages.translator import Translator
 from shared.rules.states import MERGED, OPEN, PENDING_REMINDER
 from shared.testing.samples import sample
 from tests.specs.requirement import requirement
@@ -342,7 +342,7 @@ def test_the_history_gives_back_what_was_recorded(name: str, full: bool) -> None
     article = next((each for each in row.articles if each.number == entry.article), None)
     columns: Any = {each.name: getattr(entry, each.name) for each in fields(entry)}
     columns |= {f"article_{column}": getattr(article, column) if article else None for column in ARTICLE_COLUMNS}
-    shown = history_entry(columns, event_data(columns), Reading(), {})
+    shown = history_entry(columns, event_data(columns), Translator(), {})
     assert shown["data"] == recorded
     if article is not None and isinstance(entry.data.get("message"), dict):
         assert set(entry.data["message"]) <= {"bcc", "text_blob", "attachments", "message_id", "mail", "raw"}
@@ -409,7 +409,8 @@ def test_the_filled_in_form_stays_as_it_was_sent() -> None:
 
 
 @requirement("A2.11", "A10.03")
-def test_the_mail_about_a_closing_is_an_article() -> None:
+@pytest.mark.parametrize("kind", ["closed", "rule_to_customer"])
+def test_a_mail_to_the_customer_that_nobody_wrote_is_an_article(kind: notify.NotificationKind) -> None:
     mail = notify.OutgoingMail(
         message_id="<1@help.example>",
         sender=Address(email="it@help.example", name="IT"),
@@ -418,7 +419,7 @@ def test_the_mail_about_a_closing_is_an_article() -> None:
         text="Your request is closed.",
     )
     row = row_after(
-        notify.NotificationRequested(notification=UUID(int=60), kind="closed", article=UUID(int=60), mail=mail),
+        notify.NotificationRequested(notification=UUID(int=60), kind=kind, article=UUID(int=60), mail=mail),
         notify.NotificationSent(notification=UUID(int=60), transport="smtp"),
     )
     told = row.articles[-1]
@@ -432,7 +433,7 @@ def test_a_notice_to_agents_is_not_an_article() -> None:
     mail = notify.OutgoingMail(
         message_id="<1@help.example>", sender=Address(email="it@help.example"), to=(), subject="x", text="x"
     )
-    for kind in ("new_ticket", "follow_up", "moved", "lock_expired"):
+    for kind in ("new_ticket", "follow_up", "moved", "lock_expired", "rule", "assigned", "deadline_broken"):
         requested = notify.NotificationRequested.model_validate(
             {"notification": UUID(int=60), "kind": kind, "article": UUID(int=60), "mail": mail}
         )

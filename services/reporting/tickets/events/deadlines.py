@@ -1,11 +1,12 @@
 """The clocks of a ticket: what is promised, and how far it is kept (A4.07, A5.17). The history tells the sums."""
 
-from services.reporting.deadlines.words import CLOCKS, Reading, amount, moment
+from services.reporting.deadlines.words import CLOCKS, amount, moment
 from services.reporting.tickets.events.registry import Data, change, summary_for_reader, told_at
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.clocks.deadlines import apply, escalated, nearest_due
 from shared.contracts.envelope import Recorded
 from shared.contracts.routing import DeadlineBroken, DeadlinesChanged, DeadlineWarned
+from shared.languages.translator import Translator
 
 
 def _take(event: DeadlinesChanged | DeadlineWarned | DeadlineBroken, row: TicketRow) -> None:
@@ -19,18 +20,16 @@ def _(event: DeadlinesChanged, row: TicketRow, recorded: Recorded) -> None:
 
 
 @summary_for_reader(DeadlinesChanged)
-def _(data: Data, reading: Reading) -> str:
+def _(data: Data, say: Translator) -> str:
     clock, change = _clock(data), data.get("change", "")
     minutes, used = data.get("minutes", 0), data.get("used_minutes", 0)
     at = told_at(data.get("at"))
-    due = f"due {moment(told_at(data.get('due_at')), reading, beside=at)}" if data.get("due_at") else ""
+    due = f"due {moment(told_at(data.get('due_at')), say, beside=at)}" if data.get("due_at") else ""
     of_all = f"{amount(used)} of {amount(minutes)} minutes used"
     match change:
         case "set" | "moved":
             calendar = f" of {data['calendar'].get('slug', '')}" if data.get("calendar") else ""
-            counted = (
-                f"{amount(minutes)} minutes{calendar} from {moment(told_at(data.get('since')), reading, beside=at)}"
-            )
+            counted = f"{amount(minutes)} minutes{calendar} from {moment(told_at(data.get('since')), say, beside=at)}"
             so_far = f"{amount(used)} used" if used else ""
             paused = "paused" if data.get("state") == "paused" else ""
             return f"{clock} {change}: {_list(counted, so_far, paused, due, _sla(data))}"
@@ -52,8 +51,8 @@ def _(event: DeadlineWarned, row: TicketRow, recorded: Recorded) -> None:
 
 
 @summary_for_reader(DeadlineWarned)
-def _(data: Data, reading: Reading) -> str:
-    due = moment(told_at(data.get("due_at")), reading, beside=told_at(data.get("fired_at")))
+def _(data: Data, say: Translator) -> str:
+    due = moment(told_at(data.get("due_at")), say, beside=told_at(data.get("fired_at")))
     return f"{_clock(data)} nearly over: {_list(f'due {due}', _sla(data))}"
 
 
@@ -63,8 +62,8 @@ def _(event: DeadlineBroken, row: TicketRow, recorded: Recorded) -> None:
 
 
 @summary_for_reader(DeadlineBroken)
-def _(data: Data, reading: Reading) -> str:
-    due = moment(told_at(data.get("due_at")), reading, beside=told_at(data.get("fired_at")))
+def _(data: Data, say: Translator) -> str:
+    due = moment(told_at(data.get("due_at")), say, beside=told_at(data.get("fired_at")))
     return f"{_clock(data)} broken: {_list(f'was due {due}', _sla(data))}"
 
 

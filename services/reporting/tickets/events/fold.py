@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from services.reporting.deadlines.words import Reading
 from services.reporting.tickets.events import (  # noqa: F401  each registers its events
     agents_work,
     arrivals,
@@ -19,6 +18,7 @@ from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS,
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Unknown
+from shared.languages.translator import Translator
 
 
 def fold(before: TicketRow | None, event: Recorded) -> TicketRow:
@@ -69,8 +69,8 @@ def _history_data(event: Recorded, article: Article | None) -> dict[str, Any]:
     return without_article(data, {column: getattr(article, column) for column in ARTICLE_COLUMNS})
 
 
-def summary(type_name: str, data: Data, reading: Reading = Reading()) -> str:
+def summary(type_name: str, data: Data, say: Translator = Translator()) -> str:
     """What happened, for a person; the name of the type if it is not known here."""
     name = type_name.removeprefix("helpdesk.").rpartition(".v")[0]
     found = SUMMARIES.get(name)
-    return found(data, reading) if found is not None else name
+    return found(data, say) if found is not None else name

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from functools import singledispatch
 from typing import Any
 
-from services.reporting.deadlines.words import Reading
 from services.reporting.tickets.read_model.article_rows import Article
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.event import Event
+from shared.languages.translator import Translator
 
 Data = dict[str, Any]
 Summary = Callable[[Data], str]
-SummaryForReader = Callable[[Data, Reading], str]
+SummaryForReader = Callable[[Data, Translator], str]
 
 SUMMARIES: dict[str, SummaryForReader] = {}
 """By the name of the event without service and version."""
@@ -37,7 +37,7 @@ def summary_of(event: type[Event]) -> Callable[[Summary], Summary]:
     """
 
     def register(summary: Summary) -> Summary:
-        SUMMARIES[event.__name__] = lambda data, reading: summary(data)
+        SUMMARIES[event.__name__] = lambda data, say: summary(data)
         return summary
 
     return register
