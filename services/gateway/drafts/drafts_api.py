@@ -1,5 +1,7 @@
 """Drafts over HTTP: what I was writing, on any of my devices, seen by nobody else."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -40,6 +42,10 @@ from shared.rules.access import Identity
 from shared.rules.subjects import number_in
 from shared.timestamps import timestamp
 
+YOUNG_SECONDS = 10.0
+WAIT_SECONDS = 2.0
+"""How long a draft waits for a ticket that was opened a moment ago, and as long for one that may not be seen."""
+PAUSE_SECONDS = 0.05
 Key = Annotated[
     str,
     Path(description=f"Mine to choose, such as `ticket:<id>:reply`: one line of at most {LONGEST} characters."),
@@ -188,12 +194,23 @@ async def _ticket(
     ref = number or str(UUID(named))
     if was is not None and str(was.ticket) == ref:
         return was.ticket  # who no longer sees the ticket may still keep what they wrote
-    answer = await services.call("GET", "reporting", f"/api/v1/tickets/{quote(ref, safe='')}", who, headers=waiting)
-    if answer.status == 200:
-        return UUID(orjson.loads(answer.content)["id"])
-    if answer.status in (403, 404) and LAG not in answer.headers:
-        raise _no_such_ticket()
-    raise problems.unavailable("The ticket cannot be looked up now. Try again.")
+    end = time.monotonic() + (WAIT_SECONDS if number is None and _young(UUID(named)) else 0)
+    while True:
+        path = f"/api/v1/tickets/{quote(ref, safe='')}"
+        answer = await services.call("GET", "reporting", path, who, headers=waiting)
+        if answer.status == 200:
+            return UUID(orjson.loads(answer.content)["id"])
+        if answer.status not in (403, 404) or LAG in answer.headers:
+            raise problems.unavailable("The ticket cannot be looked up now. Try again.")
+        if time.monotonic() >= end:
+            raise _no_such_ticket()
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _young(ticket: UUID) -> bool:
+    """Whether a ticket with this id may have been opened a moment ago, so that lists do not show it yet."""
+    age = utc_now().timestamp() - (ticket.int >> 80) / 1000
+    return ticket.version == 7 and -5 < age < YOUNG_SECONDS
 
 
 def _no_such_ticket() -> problems.Problem:
