@@ -21,7 +21,8 @@ from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
 from shared.http.consistency import LAG, Written
-from shared.languages.translator import Language, Translator, language_of
+from shared.languages.known import Language, language_of
+from shared.languages.translator import Translator
 from shared.rules.access import Access, Identity, may, rights
 from shared.rules.subjects import number_in
 
