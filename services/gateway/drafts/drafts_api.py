@@ -4,13 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.gateway.drafts.drafts import (
     MOST_BYTES_OF_A_PERSON,
@@ -50,7 +50,16 @@ Key = Annotated[
     str,
     Path(description=f"Mine to choose, such as `ticket:<id>:reply`: one line of at most {LONGEST} characters."),
 ]
-Command = Literal[("open", *TICKET_COMMANDS)]  # type: ignore[valid-type]
+COMMANDS = ("open", *TICKET_COMMANDS)
+
+
+def _command(name: str) -> str:
+    if name not in COMMANDS:
+        raise ValueError("This is not the name of a command.")
+    return name
+
+
+Command = Annotated[str, AfterValidator(_command), Field(strict=True, json_schema_extra={"enum": list(COMMANDS)})]
 OpenToken = Callable[[str], str]
 """Makes the services' form of a consistency token that a client sends. Raises Problem 422."""
 
