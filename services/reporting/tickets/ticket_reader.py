@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,6 +26,8 @@ from shared.languages.translator import Translator
 from shared.rules.access import Access, Identity, may, rights
 from shared.rules.subjects import number_in
 
+YOUNG = timedelta(seconds=2)
+"""So long after its opening a reader waits for a ticket to reach its queue."""
 TicketReference = Annotated[str, Path(max_length=64, description="The id or number of the ticket.")]
 FOR_AGENTS = "SELECT * FROM desk.tickets WHERE {} = $1"
 FOR_CUSTOMERS = "SELECT * FROM desk.customer_tickets WHERE id = $1"
@@ -103,6 +105,15 @@ class TicketReader:
         if public is None:
             raise problems.not_found()
         return FoundTicket(public, as_agent=False)
+
+    async def queued_ticket(self, reference: str, who: Identity) -> FoundTicket:
+        """As `ticket`. One that was opened a moment ago is shown as the desk has taken it up, with its deadlines."""
+        found = await self.ticket(reference, who)
+        row = found.row
+        if "routing" in row["seen"] or datetime.now(UTC) - row["created_at"] > YOUNG:
+            return found
+        await wait_until_shown(self.pool, "desk.tickets", [Written("routing", row["id"], 1)])
+        return await self.ticket(reference, who)
 
     def may_see(self, who: Identity, row: asyncpg.Record) -> bool:
         """Whether this person may read a ticket. Only administrators may read one that was removed."""
