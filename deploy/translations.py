@@ -16,7 +16,8 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from shared.languages.translator import CATALOGUES, LOCALES, Language
+from shared.languages.known import LOCALES, Language
+from shared.languages.translator import CATALOGUES
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("services", "shared")

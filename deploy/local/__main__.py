@@ -78,6 +78,9 @@ def _status(home: Home, *, as_json: bool) -> int:
             if runs
             else "Ledgerdesk does not run: `make up` starts it."
         )
+        recount = found["recount"]
+        if recount and recount["left"]:
+            print(f"clocks are counted anew: {recount['left']} of {recount['tickets']} tickets are left")
     return 0 if runs else 1
 
 

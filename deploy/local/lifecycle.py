@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.databases import provide, provide_analyst
 from deploy.local import kafka
-from deploy.local.home import CHECKOUT, SERVICES, Home, Trouble, write_private
+from deploy.local.home import CHECKOUT, METRICS, SERVICES, Home, Trouble, write_private
 from deploy.local.ports import is_free
 from deploy.local.programs import Instance, configuration
 from deploy.local.supervision import RUNNING, Supervisor, leftovers, wait
@@ -114,8 +114,10 @@ def _down(home: Home, say: Say) -> None:
 
 
 def status(home: Home) -> dict[str, Any]:
-    """Every process of the instance; one that does not run is `stopped`."""
-    instance = Instance(home, home.ports(running=Supervisor(home).alive()))
+    """Every process of the instance; one that does not run is `stopped`. `recount`: the tickets whose clocks are
+    counted anew because an SLA or calendar was changed, and how many are left; null if routing does not answer."""
+    alive = Supervisor(home).alive()
+    instance = Instance(home, home.ports(running=alive))
     stopped: list[dict[str, Any]] = [
         {"name": name, "pid": 0, "statename": "STOPPED"} for name in ("postgres", "kafka", *SERVICES)
     ]
@@ -132,7 +134,21 @@ def status(home: Home) -> dict[str, Any]:
             }
             for each in Supervisor(home).processes() or stopped
         ],
+        "recount": _recount(instance) if alive else None,
     }
+
+
+def _recount(instance: Instance) -> dict[str, int] | None:
+    try:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{instance.ports[METRICS['routing']]}/metrics", timeout=5
+        ) as answer:
+            lines = answer.read().decode().splitlines()
+    except OSError:
+        return None
+    values = {name: value for name, _, value in (line.partition(" ") for line in lines)}
+    names = {"tickets": "ledgerdesk_recount_tickets", "left": "ledgerdesk_recount_tickets_left"}
+    return {key: round(float(values.get(name, "0"))) for key, name in names.items()}
 
 
 async def _servers(instance: Instance, say: Say) -> None:

@@ -156,7 +156,7 @@ def _dispatcher(
             session_api.router(sign_in, sessions, documents, propagation, authentication),
             resets_api.router(sign_in, sessions, documents, propagation, authentication),
             sign_ins_api.router(sessions),
-            preferences_api.router(PreferencesStore(documents, settings.zone.key), propagation),
+            preferences_api.router(PreferencesStore(documents, settings.language, settings.zone.key), propagation),
             notes_api.router(parts.pool),
             absence_api.router(documents, propagation, absences),
             documents_api.router(

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.http.keys import Keys, SigningKey, gateways_keys
+from shared.languages.known import Language
+from shared.languages.setting import desk_language
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 
@@ -20,8 +22,8 @@ class Settings:
 
     `services` maps names to base URLs. `trusts_proxy`: X-Forwarded-For and X-Forwarded-Proto come from a trusted
     reverse proxy. `replica` names this process among others. `blob_url`: where the files of reports are stored; without
-    it, no report is sent by mail. `zone`: the desk's time zone. `public_url`: where people reach the desk, for links in
-    mails; without it, no link to a new password is sent.
+    it, no report is sent by mail. `zone` and `language`: the desk's. `public_url`: where people reach the desk, for
+    links in mails; without it, no link to a new password is sent.
     """
 
     database_url: str
@@ -34,6 +36,7 @@ class Settings:
     blob_url: str | None
     upstream_seconds: float
     zone: ZoneInfo
+    language: Language
     public_url: str | None
     replica: str | None
 
@@ -52,6 +55,7 @@ class Settings:
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
             zone=_zone(env("LEDGERDESK_TIMEZONE", "UTC")),
+            language=desk_language(),
             public_url=_public_url(env("LEDGERDESK_PUBLIC_URL", "")),
             replica=env("LEDGERDESK_REPLICA", "") or None,
         )

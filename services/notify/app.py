@@ -9,11 +9,12 @@ from services.notify import ticket
 from services.notify.account_mails import api as account_mails_api
 from services.notify.account_mails.letters import Letters
 from services.notify.account_mails.sender import AccountMailSender
-from services.notify.deciding import held_notices, report_mails
+from services.notify.deciding import held_notices, report_mails, suspended_rules
 from services.notify.deciding.closing_notices import ClosingNotices
 from services.notify.deciding.handler import TicketHandler
 from services.notify.deciding.held_notices import HeldNotices
 from services.notify.deciding.report_mails import ReportMails
+from services.notify.deciding.suspended_rules import SuspendedRules
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
 from services.notify.sending import deliveries, outgoing_api, report_mails_api
@@ -21,9 +22,10 @@ from services.notify.sending.outgoing import Outgoing
 from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
 from services.notify.ticket.commands import Command
+from services.notify.ticket.rules import follow
 from services.notify.writing.mail_builder import MailBuilder
 from shared.blobs.store import BlobStore
-from shared.contracts.topics import DIRECTORY, REPORTS, TICKETS
+from shared.contracts.topics import DIRECTORY, REPORTS, RULES, TICKETS
 from shared.directory.copy import DirectoryCopy
 from shared.directory.projection import DirectoryProjection
 from shared.eventstore.runner import CommandRunner
@@ -53,6 +55,7 @@ def builder_of(copy: DirectoryCopy, mail: MailSettings) -> MailBuilder:
         lambda: copy.configuration,
         mail.zone,
         reply_tags=mail.reply_tags,
+        language=mail.language,
     )
 
 
@@ -93,6 +96,23 @@ def reactions_to_reports(
     )
 
 
+def reactions_to_rules(
+    store: Store, wait: timedelta, requested: Callable[[], None] | None = None
+) -> PolicyHandler[Command, ticket.Ticket]:
+    """Tells administrators of suspended triggers, on the tickets on which these failed."""
+    suspended = SuspendedRules(store.pool)
+    return PolicyHandler(
+        name=CONSUMER,
+        runner=CommandRunner(store, "ticket", ticket, conclude=held_notices.rows_of),
+        producers=suspended_rules.PRODUCERS,
+        react=suspended.react,
+        rows=partial(held_notices.save, wait=wait),
+        follow=follow,
+        done=requested,
+        prepare=suspended.prepare,
+    )
+
+
 def handlers(
     store: Store, copy: DirectoryCopy, mail: MailSettings, requested: Callable[[], None] | None = None
 ) -> dict[str, Handler]:
@@ -104,6 +124,7 @@ def handlers(
         DIRECTORY: ProjectionHandler(DirectoryProjection()),
         TICKETS: TicketHandler(reacting, copy, policies.inputs),
         REPORTS: reactions_to_reports(store, copy, mail, requested),
+        RULES: reactions_to_rules(store, mail.notices_wait, requested),
     }
 
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 
 from services.notify.deciding.agent_notices import AgentNotices
 from services.notify.deciding.customer_notices import CustomerNotices
+from services.notify.deciding.rule_mails import RuleMails
 from services.notify.ticket.addresses import mailable
 from services.notify.ticket.commands import Command, RequestAgentMail
 from services.notify.writing import mail_body, wording
@@ -20,7 +21,7 @@ from shared.addresses import comparable
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.parts import Attachment, Message, PersonRef, QueueRef
-from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected
+from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected, RuleNotified
 from shared.eventstore.store import utc_now
 
 LISTENS_TO = frozenset(("intake", "routing"))
@@ -35,6 +36,7 @@ class Policies:
     def __init__(self, builder: MailBuilder, now: Callable[[], datetime] = utc_now) -> None:
         self.builder, self.inputs = builder, builder.inputs
         self.to_customers, self.to_agents = CustomerNotices(builder), AgentNotices(builder, now)
+        self.by_rules = RuleMails(builder, now)
 
     def react(self, event: Recorded) -> Sequence[Command]:
         return [*self._out_of_the_desk(event), *self.to_agents.react(event)]
@@ -51,6 +53,8 @@ class Policies:
                 return [self.a_forwarded_article_is_sent(forwarded, event)]
             case ArticleBounced() as bounced:
                 return [self.a_bounced_mail_is_resent(bounced, event)]
+            case RuleNotified() as notified:
+                return self.by_rules.react(notified, event)
             case FollowUpRejected(no_answer=False) as rejected:
                 return [self.to_customers.a_rejected_message_is_answered(rejected, event)]
             case _:
@@ -103,7 +107,7 @@ class Policies:
             event,
             forwarded.queue,
             message,
-            BodyParts(signature=signature, forwarded=original, zone=self.builder.zone),
+            BodyParts(signature=signature, forwarded=original, say=self.builder.desk),
             to=message.to,
             subject=wording.forward_subject(forwarded.number, message.subject or forwarded.title),
             references=(original.message_id,) if original.message_id else (),
@@ -123,8 +127,8 @@ class Policies:
         else:
             fields = {
                 "subject": wording.opening_subject(bounced.number, original.subject or bounced.title),
-                "text": mail_body.text_of(original, BodyParts()),
-                "html": mail_body.html_of(original, BodyParts(), by_agent=False),
+                "text": mail_body.text_of(original, BodyParts(say=self.builder.desk)),
+                "html": mail_body.html_of(original, BodyParts(say=self.builder.desk), by_agent=False),
                 "attachments": _attachments(original),
                 "reply_to": original.sender if original.sender and mailable(original.sender.email) else None,
             }
@@ -169,8 +173,8 @@ class Policies:
             return None
         reader = self.inputs.people.get(replied.customer.id)
         language = reader.language if reader is not None else None
-        written_at = mail_body.moment(last.written_at, self.builder.zone)
-        return Quote(wording.attribution(language, written_at, mail_body.line(last.writer)), last.text)
+        say = self.builder.translator_of(reader)
+        return Quote(wording.attribution(say, language, last.written_at, mail_body.line(last.writer)), last.text)
 
 
 def _attachments(*messages: Message) -> tuple[Attachment, ...]:

@@ -11,7 +11,8 @@ from services.routing import ticket
 from services.routing.rows import DecisionRow, Owned, TurnTaken
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Distribute
-from services.routing.ticket.clocks.promises import Slas
+from services.routing.ticket.clocks import course as courses
+from services.routing.ticket.clocks.promises import Slas, kind_after
 from services.routing.ticket.clocks.reckoning import Because, reckon
 from services.routing.triggers import idleness, matching
 from services.routing.triggers.matching import WHOLE, Matched, actor_of
@@ -84,8 +85,8 @@ class Conclusions:
     def _concluded(self, decision: Decision[Command, Ticket], depth: int) -> Consequences:
         events = self._clocks(decision)
         rules = self.rules
-        if not rules.by_happening:
-            return Consequences(events, rows_of(decision))
+        if not matching.looked_at(rules, decision.events, events):
+            return Consequences(events, [*rows_of(decision), *idleness.acted_on(rules, decision)])
         matched = matching.matches(rules, decision, steps(decision, events), depth)
         idle = idleness.acted_on(rules, decision)
         return Consequences([*events, *chain_ended(matched)], [*rows_of(decision), *idle, *matched.rows])
@@ -100,19 +101,20 @@ class Conclusions:
 
     def _clocks(self, decision: Decision[Command, Ticket]) -> list[Following]:
         """What each event does to the clocks of the ticket, as if its clocks were decided right behind it."""
-        slas, now, following = self.slas, decision.before, list[Following]()
-        if not slas and not now.course.deadlines:
+        slas, course, following = self.slas, decision.before.course, list[Following]()
+        if not slas and not course.deadlines:
             return following
+        kind = decision.before.kind
         for new in decision.events:
-            now = ticket.evolve(now, new.payload)
-            if now.kind is None or now.course.opened_at is None or not isinstance(new.payload, MOVES_CLOCKS):
+            course, kind = courses.evolve(course, new.payload), kind_after(kind, new.payload)
+            if kind is None or course.opened_at is None or not isinstance(new.payload, MOVES_CLOCKS):
                 continue
-            promise = slas.choose(now.kind)
-            if promise is None and not now.course.deadlines:
+            promise = slas.choose(kind)
+            if promise is None and not course.deadlines:
                 continue
-            at = now.course.moment(decision.context.time)
-            for event in reckon(now.course, promise, at, _because(new.payload)):
-                now = ticket.evolve(now, event)
+            at = course.moment(decision.context.time)
+            for event in reckon(course, promise, at, _because(new.payload)):
+                course = courses.evolve(course, event)
                 following.append(Following(event, new.id, CLOCK))
         return following
 

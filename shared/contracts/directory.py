@@ -411,7 +411,7 @@ class Trigger(SmallDocument):
     """The condition (`shared.automation.conditions`)."""
     then: tuple[dict[str, Any], ...] = ()
     """The actions, in their order (`shared.automation.actions`)."""
-    switched_off: Annotated[SwitchedOff, ReadOnly("active", until_saved=True)] | None = None
+    switched_off: Annotated[SwitchedOff | None, ReadOnly("active", until_saved=True)] = None
     """Why the system has switched it off, until somebody saves it."""
 
 

@@ -5,52 +5,28 @@ Source texts are English and mark themselves: `N_("...")` for a text that is dec
 them into the catalogues (`catalogues/nb.po` and the others), which are translated by hand.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import Locale
 from babel.dates import format_date, format_skeleton
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-Language = Literal["en", "nb", "sv", "nl", "ru"]
+from shared.languages.known import LOCALES, Language, language_of
+from shared.rules.zones import zone_named
+
 CATALOGUES = Path(__file__).parent / "catalogues"
 """One `.po` file for each language but English."""
-LOCALES: Mapping[Language, str] = {"en": "en_GB", "nb": "nb_NO", "sv": "sv_SE", "nl": "nl_NL", "ru": "ru_RU"}
-"""How dates and times are written in each language."""
-NEAR: Mapping[str, Language] = {"no": "nb", "nn": "nb", "da": "nb"}
-"""Languages without a catalogue whose readers understand another one better than the desk's."""
 
 
 def N_(message: str) -> str:
     """Marks a text for the catalogues; it is translated where it is used."""
     return message
-
-
-def language_of(*wanted: str | None, otherwise: Language = "en") -> Language:
-    """The first wanted language that there is, by tags such as `nb`, `nb-NO` or `no`."""
-    for tag in wanted:
-        primary = (tag or "").lower().replace("_", "-").partition("-")[0]
-        if primary in LOCALES:
-            return primary  # type: ignore[return-value]
-        if primary in NEAR:
-            return NEAR[primary]
-    return otherwise
-
-
-def zone_named(name: str | None, otherwise: tzinfo) -> tzinfo:
-    """The time zone with a name; another one if there is no name, or nobody knows it any more."""
-    try:
-        return ZoneInfo(name) if name else otherwise
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +53,13 @@ class Translator:
         try:
             local = when.astimezone(self.zone)
             return f"{self.day(local.date())}, {self.time(when)}"
+        except (OverflowError, ValueError):
+            return str(when)
+
+    def figures(self, when: datetime) -> str:
+        """A date and time that readers of every language understand, such as `2026-11-30 10:20 CET`."""
+        try:
+            return f"{when.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
         except (OverflowError, ValueError):
             return str(when)
 

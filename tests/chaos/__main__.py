@@ -62,12 +62,12 @@ def run(home: Home, kills: int, seed: int) -> bool:
     print(f"chaos: {kills} kills, seed {seed}")
     instance = lifecycle.up(home, print)
     password = instance.home.admin_password.read_text("utf-8").strip()
-    token = prepare(instance.gateway_url, password, QUEUE)
+    tokens = prepare(instance.gateway_url, password, QUEUE)
     host, _, port = instance.lmtp.rpartition(":")
     lmtp = host, int(port)
-    with open_streams(instance.gateway_url, token, STREAMS) as streams:
+    with open_streams(instance.gateway_url, tokens.agent, STREAMS) as streams:
         with under_load(
-            instance.gateway_url, token, QUEUE, lmtp, agents=AGENTS, mail_servers=MAIL_SERVERS, pace=0.1
+            instance.gateway_url, tokens, QUEUE, lmtp, agents=AGENTS, mail_servers=MAIL_SERVERS, pace=0.1
         ) as seen:
             done = kill_about(home, kills, random.Random(seed))
         counted = ", ".join(f"{name} {count}" for name, count in sorted(done.items()))

@@ -10,23 +10,30 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.contracts.topics import ALL, PARTITIONS, TICKETS
 from shared.messaging.access.account import KafkaAdmin
+from tests.chaos import rules
 from tests.chaos.load import Acknowledged
 from tests.chaos.streams import Stream, Told
 
 STORES = ("intake", "routing", "notify", "gateway")
 EVERY = (*STORES, "reporting")
 WAITING = {
-    "notify": "SELECT (SELECT count(*) FROM notify.deliveries) + (SELECT count(*) FROM notify.closings) AS n",
+    "notify": "SELECT (SELECT count(*) FROM notify.deliveries) + (SELECT count(*) FROM notify.closings)"
+    " + (SELECT count(*) FROM notify.held_notices) AS n",
     "intake": "SELECT count(*) AS n FROM intake.claims WHERE NOT announced",
-    "routing": "SELECT count(*) AS n FROM routing.timers WHERE due_at < now() + interval '30 seconds'",
+    "routing": "SELECT (SELECT count(*) FROM routing.timers WHERE due_at < now() + interval '30 seconds')"
+    " + (SELECT count(*) FROM routing.idle WHERE due_at < now() + interval '30 seconds')"
+    " + (SELECT count(*) FROM routing.matches WHERE parked_at IS NULL)"
+    " + (SELECT count(*) FROM routing.recounts WHERE finished_at IS NULL) AS n",
 }
-"""Work that a service still has to do by itself: mails, notices of closings, identified customers, timers due soon."""
+"""Work that a service still has to do by itself: mails and notices that wait, identified customers, timers due soon,
+triggers that have matched, clocks to count anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Checks:
         self.counts[what] = count
         self.wrong += [f"{what}: {each}" for each in wrong[:10]]
 
-    async def quiet(self, seconds: float = 120.0) -> bool:
+    async def quiet(self, seconds: float = 240.0) -> bool:
         """Waits until outboxes are empty, no service has work left, and every consumer has reached the topic's end."""
         return await _eventually(self._is_quiet, seconds)
 
@@ -100,7 +107,7 @@ class Checks:
         """Waits until all is quiet, runs every check, and prints what was counted and what is wrong."""
         if not await self.quiet():
             self.wrong.append(
-                "the system does not become quiet: outboxes, deliveries or consumers still lag after two minutes"
+                "the system does not become quiet: outboxes, deliveries or consumers still lag after four minutes"
             )
         await self.run()
         for what, count in self.counts.items():
@@ -118,6 +125,9 @@ class Checks:
         await self._topic_has_everything_in_order()
         await self._merges_are_on_both_sides_once()
         await self._timers_fired_once()
+        await self._clocks_are_told_once()
+        await self._rules_acted_once()
+        await self._notices_are_given_once()
         await self._one_receipt_for_each_mail()
         await self._nothing_parked()
         await self._projections_equal_the_log()
@@ -177,6 +187,41 @@ class Checks:
         fired = Counter(row["id"] for row in rows)
         wrong = [(ticket, fired[ticket]) for ticket in self.seen.timers if fired[ticket] != 1]
         self.expect("tickets that were to close by themselves, each closed once", len(self.seen.timers), wrong)
+
+    async def _clocks_are_told_once(self) -> None:
+        count, wrong = rules.clocks(await self._logged(), rules.now())
+        self.expect("warnings and breaches of clocks, each at its time, once, none missing", count, wrong)
+
+    async def _rules_acted_once(self) -> None:
+        """Nothing that a rule was to do is missing or was done twice, and turns were fair."""
+        logged = await self._logged()
+        names = {
+            row["id"]: row["slug"].removeprefix("chaos-")
+            for row in await self.query("routing", rules.DOCUMENTS, "trigger")
+        }
+        people = {row["slug"]: UUID(row["id"]) for row in await self.query("routing", rules.DOCUMENTS, "person")}
+        found = rules.acts(logged, names)
+        wrong = rules.difference(rules.expected_acts(logged) + rules.expected_idle(logged), found)
+        self.expect("acts of rules, each once for its cause, none missing", found.total(), wrong)
+        turns = sum(count for (name, _, _), count in found.items() if name == "turns")
+        self.expect("tickets given in turn, evenly, none to who is away", turns, rules.unfair(logged, names, people))
+        left = await self.query("routing", "SELECT ticket_id::text, name, reason FROM routing.matches")
+        self.expect("matches of rules that are left", len(left), [dict(row) for row in left])
+        suspended = await self.query("routing", "SELECT trigger_id::text, reason FROM routing.suspended_triggers")
+        self.expect("rules that were suspended", len(suspended), [dict(row) for row in suspended])
+
+    async def _notices_are_given_once(self) -> None:
+        rows = await self.query(
+            "notify",
+            "SELECT data->>'cause' AS cause, data->>'kind' AS kind, person"
+            "  FROM es.events CROSS JOIN LATERAL jsonb_array_elements_text(data::jsonb->'people') AS person"
+            " WHERE type = 'helpdesk.NoticeGiven.v1'",
+        )
+        given = Counter((row["cause"], row["kind"], row["person"]) for row in rows)
+        self.expect("notices, each once for a person and a cause", len(rows), [e for e, n in given.items() if n != 1])
+
+    async def _logged(self) -> list[rules.Logged]:
+        return [rules.Logged.of(row) for row in await self.query("routing", rules.EVENTS)]
 
     async def _streams_have_no_gaps(self) -> None:
         for store in STORES:

@@ -1,6 +1,7 @@
 """The load of a chaos run: people and mail servers that try again until they get an answer, as real ones do."""
 
 import http.client
+import itertools
 import json
 import random
 import smtplib
@@ -15,6 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+
+from tests.chaos import rules
+from tests.chaos.preparation import Tokens, absence
 
 PATIENCE_SECONDS = 120.0
 
@@ -43,14 +47,18 @@ class Api:
     def __init__(self, url: str, token: str, seen: Acknowledged) -> None:
         self.url, self.token, self.seen = url, token, seen
 
-    def post(self, path: str, body: Any, *, too_late: bool = False) -> dict[str, Any] | None:
+    def put(self, path: str, body: Any) -> None:
+        """Saves a document."""
+        self.post(path, body, method="PUT")
+
+    def post(self, path: str, body: Any, *, too_late: bool = False, method: str = "POST") -> dict[str, Any] | None:
         """The body of a 2xx; None if the rules refuse the command (409), which is a final answer too.
 
         With `too_late`, 422 is one as well: a date may have passed before the system answered.
         """
         key, end = uuid.uuid4().hex, time.monotonic() + PATIENCE_SECONDS
         while True:
-            status, answer = self._try(path, body, key)
+            status, answer = self._try(method, path, body, key)
             if 200 <= status < 300:
                 return answer
             if status == 409 and str(answer.get("type", "")).endswith("/rejected"):
@@ -58,13 +66,13 @@ class Api:
             if status == 422 and too_late:
                 return None
             if status not in (0, 409, 429, 502, 503, 504) or time.monotonic() > end:
-                self.seen.refused.append(f"POST {path}: {status} {answer}")
+                self.seen.refused.append(f"{method} {path}: {status} {answer}")
                 return None
             time.sleep(random.uniform(0.05, 0.4))
 
-    def _try(self, path: str, body: Any, key: str) -> tuple[int, dict[str, Any]]:
+    def _try(self, method: str, path: str, body: Any, key: str) -> tuple[int, dict[str, Any]]:
         self.seen.tries += 1
-        request = urllib.request.Request(f"{self.url}/api/v1{path}", data=json.dumps(body).encode(), method="POST")
+        request = urllib.request.Request(f"{self.url}/api/v1{path}", data=json.dumps(body).encode(), method=method)
         request.add_header("Content-Type", "application/json")
         request.add_header("Authorization", f"Bearer {self.token}")
         request.add_header("Idempotency-Key", key)
@@ -82,13 +90,19 @@ class Api:
 
 @contextmanager
 def under_load(
-    url: str, token: str, queue: str, lmtp: tuple[str, int], *, agents: int, mail_servers: int, pace: float
+    url: str, tokens: Tokens, queue: str, lmtp: tuple[str, int], *, agents: int, mail_servers: int, pace: float
 ) -> Iterator[Acknowledged]:
-    """Runs agents and mail servers while the body runs, each with `pace` seconds between its tickets or mails."""
+    """Runs agents and mail servers while the body runs, each with `pace` seconds between its tickets or mails. Meanwhile
+    somebody leaves and comes back again and again, and the SLA changes."""
     seen, stop = Acknowledged(), threading.Event()
     recipient = f"{queue}@help.example.org"
     workers = [
-        *(threading.Thread(target=agent, args=(Api(url, token, seen), queue, stop, pace)) for _ in range(agents)),
+        *(
+            threading.Thread(target=agent, args=(Api(url, tokens.agent, seen), queue, stop, pace))
+            for _ in range(agents)
+        ),
+        threading.Thread(target=comes_and_goes, args=(Api(url, tokens.comes_and_goes, seen), stop)),
+        threading.Thread(target=changes_the_sla, args=(Api(url, tokens.admin, seen), queue, stop)),
         *(threading.Thread(target=mail_server, args=(*lmtp, recipient, seen, stop, pace)) for _ in range(mail_servers)),
     ]
     for worker in workers:
@@ -125,6 +139,22 @@ def agent(api: Api, queue: str, stop: threading.Event, pace: float) -> None:
         if api.post(f"/tickets/{ticket}/set-state", waiting, too_late=True) is not None:
             api.seen.timers.append(ticket)
         stop.wait(pace)
+
+
+def comes_and_goes(api: Api, stop: threading.Event) -> None:
+    """An agent who is away for some seconds, and back for some seconds."""
+    for active in itertools.cycle((True, False)):
+        api.put("/session/absence", absence(active=active))
+        if stop.wait(random.uniform(2, 5)):
+            return
+
+
+def changes_the_sla(api: Api, queue: str, stop: threading.Event) -> None:
+    """The solution time changes every few seconds, so that open tickets are counted anew."""
+    for minutes in itertools.cycle(rules.SOLUTION_MINUTES[::-1]):
+        if stop.wait(random.uniform(5, 10)):
+            return
+        api.put("/slas/chaos", {**rules.SLA, "queues": [queue], "solution_minutes": minutes})
 
 
 def _open(api: Api, queue: str) -> str | None:

@@ -81,9 +81,9 @@ def _main_job(system: Composed) -> None:
 
 
 def _under_load(system: Composed, password: str, kills: int, chance: random.Random) -> Acknowledged:
-    token = prepare(system.url, password, QUEUE)
+    tokens = prepare(system.url, password, QUEUE)
     lmtp = "127.0.0.1", system.lmtp_port
-    with under_load(system.url, token, QUEUE, lmtp, agents=AGENTS, mail_servers=MAIL_SERVERS, pace=0.2) as seen:
+    with under_load(system.url, tokens, QUEUE, lmtp, agents=AGENTS, mail_servers=MAIL_SERVERS, pace=0.2) as seen:
         print(f"workers, gateway and intake scaled to three under load: {_scale(system, 3):.1f} s")
         before = len(seen.mails) + len(seen.tickets)
         done = _kill_about(system, kills // 2, chance)

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
 from shared.testing.progress import until
@@ -133,28 +134,33 @@ async def test_a_caller_who_leaves_ends_the_run(desk: Desk) -> None:
     """While PostgreSQL waits for a lock and nothing is sent."""
     await desk.opened()
     postgres = desk.system.instance.postgres
-    import asyncpg
-
     owner = await asyncpg.connect(postgres.url("postgres", postgres.password, "reporting"))
     generation = await owner.fetchval(
         "SELECT generation FROM projections.generations WHERE name = 'desk' AND state = 'live'"
     )
     waiting = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = 'reporting' AND wait_event_type = 'Lock'"
-        " AND query LIKE '%touched%'"
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = 'reporting' AND wait_event_type = 'Lock' AND query LIKE '%AS first%'"
     )
     try:
         async with owner.transaction():
             await owner.execute(f"LOCK TABLE desk_v{generation}.tickets IN ACCESS EXCLUSIVE MODE")
             asking = asyncio.create_task(tried(desk, trigger(desk)))
-            await until(lambda: owner.fetchval(waiting))
+            await until(lambda: desk.rows("reporting", waiting))
             asking.cancel()
             with pytest.raises((asyncio.CancelledError, aiohttp.ClientError)):
                 await asking
 
             async def ended() -> bool:
-                return not await owner.fetchval(waiting)
+                return not await desk.rows("reporting", waiting)
 
             await until(ended, seconds=4)  # sooner than the time limit of the statement
     finally:
         await owner.close()
+
+
+async def test_without_reporting_nothing_can_be_tried(desk: Desk) -> None:
+    desk.system.programs["reporting"].stop()
+    answer = await tried(desk, trigger(desk))
+    assert answer.status == 503, answer
+    assert answer.is_problem

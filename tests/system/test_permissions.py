@@ -32,8 +32,8 @@ SEEN = "1+++4++4"
 WORK = "1++34334"
 QUEUE = "1+++4444"
 KINDS_OF_DOCUMENTS = (
-    "Company", "Field", "Mailbox", "Person", "Priority", "Queue", "ReportSchedule", "Salutation", "Signature",
-    "State", "Template", "Topic",
+    "Calendar", "Company", "Field", "Macro", "Mailbox", "Person", "Priority", "Queue", "ReportSchedule", "Salutation",
+    "Signature", "Sla", "State", "Template", "Topic", "Trigger",
 )  # fmt: skip
 MATRIX: dict[str, str] = {
     # tickets
@@ -67,13 +67,18 @@ MATRIX: dict[str, str] = {
     **dict.fromkeys((
         "listCompanies", "listFields", "listPeople", "listPriorities", "listQueues", "listRoles", "listSalutations",
         "listSignatures",
-        "listStates", "listTemplates", "listTopics", "getRole", "getField", "getPriority", "getState", "getTopic",
+        "listStates", "listTemplates", "listTopics", "listCalendars", "listSlas", "listMacros", "getRole", "getField",
+        "getPriority", "getState", "getTopic",
     ), EVERYBODY),
-    **dict.fromkeys(("getSalutation", "getSignature", "getTemplate"), "1++++444"),
-    **dict.fromkeys(("getSalutationHistory", "getSignatureHistory", "getTemplateHistory"), "1+333444"),
+    **dict.fromkeys(("getCalendar", "getSalutation", "getSignature", "getSla", "getTemplate"), "1++++444"),
+    **dict.fromkeys((
+        "getCalendarHistory", "getSalutationHistory", "getSignatureHistory", "getSlaHistory", "getTemplateHistory",
+    ), "1+333444"),
+    "getMacro": QUEUE, "getMacroHistory": "1+334444",
+    "listTriggers": ADMIN, "getTrigger": "1+444444", "getTriggerHistory": ADMIN,
     **dict.fromkeys(("getFieldHistory", "getPriorityHistory", "getStateHistory", "getTopicHistory"), ADMIN),
-    "listMailboxes": ADMIN, "getMailbox": "1+444444", "getMailboxHistory": "1+444444", "getMailboxStatus": ADMIN,
-    "listReportSchedules": ADMIN, "getReportSchedule": "1+444444", "getReportScheduleHistory": "1+444444",
+    "listMailboxes": ADMIN, "getMailbox": "1+444444", "getMailboxHistory": ADMIN, "getMailboxStatus": ADMIN,
+    "listReportSchedules": ADMIN, "getReportSchedule": "1+444444", "getReportScheduleHistory": ADMIN,
     "sendReport": ADMIN, "listReportRuns": ADMIN, "tryTrigger": ADMIN,
     "getQueue": QUEUE, "getQueueHistory": "1+334444", "getCompany": "1++++++4", "getCompanyHistory": "1+333334",
     "getPerson": "1+++++44", "getPersonHistory": "1+333344",
@@ -191,6 +196,11 @@ async def staged(desk: Desk) -> Stage:
                       "credential": {"kind": "password", "secret": "x"}},
         "report-schedules": {"name": "x", "report": "volume", "every": "day", "at": "07:00", "timezone": "UTC",
                              "to": ["x@elsewhere.example"], "active": False},
+        "calendars": {"name": "x", "timezone": "UTC", "hours": {"mon": [["08:00", "16:00"]]}},
+        "slas": {"name": "x", "queues": [desk.queue], "solution_minutes": 10_000},
+        "triggers": {"name": "x", "active": False, "on": ["opened"], "when": {"all": []},
+                     "then": [{"do": "tag", "tags": ["x"]}]},
+        "macros": {"name": "x", "queues": [desk.queue], "then": [{"do": "tag", "tags": ["x"]}]},
     }  # fmt: skip
     for kind, document in made.items():
         settings[kind] = f"x-{unique}"
@@ -225,11 +235,12 @@ async def staged(desk: Desk) -> Stage:
         "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
         "putMyNotices": {"moved": True}, "putMyAbsence": {"active": False}, "putAbsenceOfPerson": {"active": False},
         "putPreferences": {}, "patchPreferences": {}, "putMyNotes": {"text": "x"},
-        "putDraft": {"command": "open", "body": {}},
+        "putDraft": {"command": "open", "body": {}}, "markNoticesSeen": {"until": str(uuid.uuid4())},
         "putState": made["states"], "putField": made["fields"], "putTemplate": made["templates"],
         "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
         "putReportSchedule": made["report-schedules"], "putSearch": search,
-        "putTopic": made["topics"],
+        "putTopic": made["topics"], "putCalendar": made["calendars"], "putSla": made["slas"],
+        "putTrigger": made["triggers"], "putMacro": made["macros"],
         "tryTrigger": {
             "trigger": {"slug": f"x-{unique}", "name": "x", "on": ["opened"], "when": {"all": []},
                         "then": [{"do": "tag", "tags": ["x"]}]},

@@ -40,6 +40,12 @@ id: 8sLx1QwR7nE
 data: {"queues":[{"queue":{"id":"0199e5c1-0000-7000-8000-000000000001","slug":"it-support","name":"IT support"},\
 "new":3,"open":12,"pending":1,"closed":240,"available":14,"locked_by_me":1,"owned_by_me":2}],"mine":null}
 
+event: notice
+id: 8sLx1QwR7nE
+data: {"id":"0199e5c1-7a13-7f33-9c1d-4b8e6dae3206","at":"2026-11-29T09:31:40.507Z","kind":"follow_up",\
+"ticket":{"id":"0199e5c1-7a10-7c3e-9d55-0242ac120002","number":"2026112910000018","title":"My computer hums"},\
+"text":"Kari Nordmann wrote a message.","seen":false}
+
 event: presence
 id: 8sLx1QwR7nE
 data: {"ticket":"0199e5c1-7a10-7c3e-9d55-0242ac120002",\
@@ -54,6 +60,7 @@ Server-sent events. Open the stream, then read the lists: whatever changes after
 * `ticket`: a ticket changed, and the lists show it. `types` are those of its events, `was_queue` is set by a move.
   `{"id", "gone": true}`: you may not see it any more.
 * `counts`: the rows of `GET /stats/queues` that changed, and `mine` if it changed; at most once a second.
+* `notice`: you have a new notice, a row of `GET /notices`. After a reconnection it may come again.
 * `presence`: who looks at a ticket of `?tickets=`, or replies to it. Not for customers.
 * `reset`: the place to resume at is not known here, or you have read too slowly. Read everything anew.
 

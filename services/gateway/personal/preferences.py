@@ -5,7 +5,7 @@ Language and time zone are part of the person's document, because mails and repo
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -17,9 +17,8 @@ from shared.database import Connection, Pool
 from shared.eventstore.store import Context
 from shared.http.bodies import Body
 from shared.input_types import Flag, Text, TimeZone, Whole
+from shared.languages.known import Language, language_of
 
-Language = Literal["en", "nb", "sv", "nl", "ru"]
-LANGUAGES: tuple[Language, ...] = get_args(Language)
 Name = Annotated[str, Field(strict=True, min_length=1, max_length=80, pattern=r"^[a-z][a-z0-9_.:-]*$")]
 IN_DOCUMENT = ("language", "timezone")
 """The preferences that are fields of the person's document."""
@@ -102,10 +101,12 @@ class Preferences(Body):
 
 
 class PreferencesStore:
-    """The preferences of people. `timezone` is the desk's."""
+    """The preferences of people. `language` and `timezone` are those of the desk."""
 
-    def __init__(self, documents: Documents, timezone: str) -> None:
-        self.documents, self.timezone = documents, timezone
+    def __init__(self, documents: Documents, language: Language, timezone: str) -> None:
+        self.documents = documents
+        self.language: Language = language
+        self.timezone = timezone
 
     @property
     def pool(self) -> Pool:
@@ -138,16 +139,8 @@ class PreferencesStore:
         )
 
     def _complete(self, person: Person, chosen: Mapping[str, Any]) -> dict[str, Any]:
-        found = Preferences(timezone=self.timezone).model_dump(mode="json")
+        found = Preferences().model_dump(mode="json")
         found |= {name: value for name, value in chosen.items() if name in found}
-        found["language"] = language_of(person.language)
-        if person.timezone is not None:
-            found["timezone"] = person.timezone
+        found["language"] = language_of(person.language, otherwise=self.language)
+        found["timezone"] = person.timezone or self.timezone
         return found
-
-
-def language_of(tag: str | None) -> Language:
-    """The language of the desk for a language tag such as `nb-NO`; English if there is none for it."""
-    first = (tag or "").partition("-")[0].lower()
-    first = {"no": "nb", "nn": "nb"}.get(first, first)
-    return next((each for each in LANGUAGES if each == first), "en")

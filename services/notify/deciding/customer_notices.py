@@ -1,5 +1,6 @@
 """Requests the notices to customers. Their words are declared in `notices.to_customers`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from services.notify.writing import wording
 from services.notify.writing.mail_builder import MailBuilder, address_of
 from shared import templates
 from shared.addresses import comparable
+from shared.contracts.directory import Person
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.notify import OutgoingMail
@@ -93,13 +95,14 @@ class CustomerNotices:
         queue.
         """
         customer = recipient.customer
+        say = self.builder.translator_of(self.inputs.people.get(customer.id))
         to = recipient.answers_to[:1] or ((address_of(customer),) if customer.email else ())
         variables: dict[str, Any] = dict(self.builder.variables(about, customer))
         if recipient.proven:
             subject = wording.reply_subject(about.number, about.title)
         else:
             to = tuple(Address(email=each.email) for each in to)
-            subject = wording.opening_subject(about.number, notice.subject)
+            subject = wording.opening_subject(about.number, say.gettext(notice.subject))
             variables["customer"] = {"name": "", "email": customer.email}
             variables["ticket"] = {"number": about.number, "title": ""}
         variables["queue"] = {**variables["queue"], **of_queue}
@@ -109,24 +112,28 @@ class CustomerNotices:
             about.queue,
             to=to,
             subject=subject,
-            text=templates.render(notice.text, variables),
+            text=templates.render(say.gettext(notice.text), variables),
             in_reply_to=replies_to,
             references=(replies_to,) if replies_to else (),
             auto_submitted=notice.auto_submitted,
         )
 
     def _today(self, customer: CustomerRef) -> CustomerRef:
-        """The customer with the name and address that their record has now."""
-        person = self.inputs.people.get(customer.id)
-        if person is None:
-            return customer
-        return customer.model_copy(update={"name": person.name, "email": comparable(person.email)})
+        return address_today(customer, self.inputs.people)
 
     def _are_one(self, customer: CustomerRef, other: CustomerRef) -> bool:
         """Whether two references are to one person, who may have been known by an address alone at first."""
         people = self.inputs.people
         ids = {people[each].id if each in people else each for each in (customer.id, other.id)}
         return len(ids) == 1
+
+
+def address_today(customer: CustomerRef, people: Mapping[UUID, Person]) -> CustomerRef:
+    """The customer with the name and address that their record has now."""
+    person = people.get(customer.id)
+    if person is None:
+        return customer
+    return customer.model_copy(update={"name": person.name, "email": comparable(person.email)})
 
 
 def _closes_unheard(changed: StateChanged) -> bool:

@@ -16,3 +16,7 @@ COMMENT ON TABLE notify.held_notices IS
     'names the text, details are its variables and hold personal data; event_id is the NoticeGiven. A row goes when its mail is requested.';
 
 GRANT SELECT, INSERT, DELETE ON notify.held_notices TO {{app}};
+
+-- Finds the followers of a queue to whom a trigger sends a mail.
+CREATE INDEX documents_following ON directory.documents USING gin ((document -> 'follows'))
+    WHERE kind = 'person' AND NOT retired;

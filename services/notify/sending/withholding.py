@@ -17,6 +17,7 @@ from shared.contracts.parts import Address
 from shared.contracts.reports import ReportMailRequested
 from shared.database import Connection, Pool
 
+RULE = "rule"
 QUEUE = "SELECT document::text FROM directory.documents WHERE kind = 'queue' AND id = $1"
 FORMER = """
 SELECT DISTINCT p.email
@@ -40,7 +41,7 @@ async def withhold(pool: Pool, claimed: Claimed) -> tuple[Claimed, RecordWithhel
         return await _for_people_in_use(pool, claimed)
     to_customer = TO_CUSTOMERS.get(kind)
     outdated = to_customer.outdated if to_customer is not None else None
-    if outdated is None and kind not in KINDS_TO_AGENTS:
+    if outdated is None and kind not in KINDS_TO_AGENTS and kind != RULE:
         return claimed, None
     async with pool.acquire() as connection:
         ticket = (await ticket_facts.load(connection, [stream])).get(stream)
@@ -91,6 +92,11 @@ async def _for_readers(
         for person in people
         if may_read(person, queue) and (not removed or "admin" in person.roles)
     }
+    if claimed.request.kind == RULE:
+        # A trigger may name the address of somebody who has no record here.
+        known = {comparable(person.email) for person in people}
+        former = {row["email"] for row in await connection.fetch(FORMER, list(map(_key, recipients)))}
+        readers |= {_key(each) for each in recipients} - known - former
     kept = tuple(each for each in recipients if _key(each) in readers)
     return _narrowed(claimed, recipients, kept, "may not read the ticket any more")
 

@@ -93,6 +93,38 @@ class RequestNotice:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRuleMail:
+    """Sends a mail of a trigger to the customer or to an address.
+
+    `older_than_a_day`: how many mails of triggers about the ticket its recipient got before the last 24 hours. Only
+    newer ones count against the limit.
+    """
+
+    notification: UUID
+    kind: Literal["rule", "rule_to_customer"]
+    mail: OutgoingMail
+    own_addresses: frozenset[str] = frozenset()
+    older_than_a_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseMail:
+    """Records that a mail cannot be written, and why."""
+
+    notification: UUID
+    kind: NotificationKind
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnTicket:
+    """Another stream's event leads to a command for this ticket."""
+
+    ticket: UUID
+    command: "Command"
+
+
+@dataclass(frozen=True, slots=True)
 class RequestReportMail:
     """Sends a report. The stream is that of the run and no ticket's."""
 
@@ -148,6 +180,9 @@ Command = (
     | RequestClosing
     | GiveNotice
     | RequestNotice
+    | RequestRuleMail
+    | RefuseMail
+    | OnTicket
     | RequestReportMail
     | RecordSent
     | RecordWithheld

@@ -1,6 +1,7 @@
 """Which mails leave for a ticket, and what is recorded of them: every rule, as pure functions."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 from uuid import UUID
 
@@ -8,16 +9,19 @@ from services.notify.ticket.addresses import is_among, is_robot, mailable
 from services.notify.ticket.commands import (
     Command,
     GiveNotice,
+    OnTicket,
     RecordDelayed,
     RecordFailed,
     RecordSent,
     RecordWithheld,
+    RefuseMail,
     RequestAgentMail,
     RequestClosing,
     RequestNotice,
     RequestReceipt,
     RequestRejection,
     RequestReportMail,
+    RequestRuleMail,
 )
 from services.notify.ticket.reports import of_report
 from shared.addresses import comparable
@@ -44,6 +48,11 @@ MOST_REJECTIONS_A_DAY = 3
 This ends a mail loop with a machine that answers each of these mails without saying that it is one (RFC 3834, section
 2).
 """
+MOST_RULE_MAILS_A_DAY = 20
+"""How many mails of triggers about one ticket a customer or an address gets within 24 hours.
+
+This ends a loop with a machine whose answers set a trigger off again and do not say that they are automatic.
+"""
 OURS = "the address is one of our own queues"
 
 
@@ -52,9 +61,10 @@ class Ticket:
     """What the rules look at. `rejections` counts how often the customer was told that the ticket takes no more
     messages.
 
-    `receipt_decided` and `articles`: which mails were requested or suppressed. `given`: the notices that people have. `waiting` and `delayed`: the
-    notifications that have no outcome yet, and those of them that are recorded as delayed. `of_report`: the stream is
-    no ticket's, but that of a report that is sent by mail.
+    `receipt_decided` and `articles`: which mails were requested or suppressed. `given`: the notices that people have.
+    `rule_mails`: how many mails of triggers were requested for an address. `waiting` and `delayed`: the notifications
+    that have no outcome yet, and those of them that are recorded as delayed. `of_report`: the stream is no ticket's,
+    but that of a report that is sent by mail.
     """
 
     receipt_decided: bool = False
@@ -64,6 +74,7 @@ class Ticket:
     waiting: frozenset[UUID] = frozenset()
     delayed: frozenset[UUID] = frozenset()
     given: frozenset[UUID] = frozenset()
+    rule_mails: Mapping[str, int] = field(default_factory=dict)
     of_report: bool = False
 
 
@@ -92,6 +103,14 @@ def _decide(command: Command, ticket: Ticket) -> list[Event]:
             return _give_notice(command, ticket)
         case RequestNotice():
             return _request_notice(command.kind, command, ticket)
+        case RequestRuleMail():
+            return _request_rule_mail(command, ticket)
+        case RefuseMail():
+            if _is_decided(command.notification, command.notification, ticket):
+                return []
+            return [NotificationSuppressed(kind=command.kind, article=command.notification, reason=command.reason)]
+        case OnTicket():
+            return []  # `follow` brings the command to its ticket
         case RequestReportMail():
             return _request_notice("report", command, ticket)
         case RecordSent():
@@ -167,6 +186,29 @@ def _request_closing(command: RequestClosing, ticket: Ticket) -> list[Event]:
     if _is_decided(command.notification, command.notification, ticket):
         return []
     return [_to_customer("closed", command)]
+
+
+def _request_rule_mail(command: RequestRuleMail, ticket: Ticket) -> list[Event]:
+    """Once, never to a machine or to ourselves, and not without end."""
+    if _is_decided(command.notification, command.notification, ticket):
+        return []
+    reason = _why_not_automatic(command.mail, command.own_addresses)
+    if reason is None:
+        before = ticket.rule_mails.get(comparable(command.mail.to[0].email), 0) - command.older_than_a_day
+        if before >= MOST_RULE_MAILS_A_DAY:
+            reason = f"rules have sent this address {MOST_RULE_MAILS_A_DAY} mails about the ticket within 24 hours"
+    if reason is not None:
+        return [NotificationSuppressed(kind=command.kind, article=command.notification, reason=reason)]
+    return [
+        NotificationRequested(
+            notification=command.notification, kind=command.kind, article=command.notification, mail=command.mail
+        )
+    ]
+
+
+def follow(command: Command, _: Ticket) -> tuple[UUID, Command] | None:
+    """The ticket that a command for another stream is for."""
+    return (command.ticket, command.command) if isinstance(command, OnTicket) else None
 
 
 def _is_decided(notification: UUID, article: UUID, ticket: Ticket) -> bool:
@@ -258,6 +300,13 @@ def _outcome(notification: UUID, outcome: Event, ticket: Ticket) -> list[Event]:
     return [outcome] if notification in ticket.waiting else []
 
 
+def _with_rule_mail(event: NotificationRequested, ticket: Ticket) -> Mapping[str, int]:
+    if event.kind not in ("rule", "rule_to_customer") or not event.mail.to:
+        return ticket.rule_mails
+    address = comparable(event.mail.to[0].email)
+    return {**ticket.rule_mails, address: ticket.rule_mails.get(address, 0) + 1}
+
+
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     match event:
         case NotificationRequested():
@@ -265,6 +314,7 @@ def evolve(ticket: Ticket, event: Event) -> Ticket:
                 ticket,
                 receipt_decided=ticket.receipt_decided or event.kind == "receipt",
                 rejections=ticket.rejections + (event.kind == "follow_up_rejected"),
+                rule_mails=_with_rule_mail(event, ticket),
                 articles=ticket.articles | {event.article},
                 requested=ticket.requested | {event.notification},
                 waiting=ticket.waiting | {event.notification},

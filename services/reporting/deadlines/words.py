@@ -8,7 +8,8 @@ from babel.core import Locale
 from babel.dates import format_skeleton, get_day_names
 
 from shared.clocks.deadlines import Deadline
-from shared.languages.translator import LOCALES, N_, Language, Translator
+from shared.languages.known import LOCALES, Language
+from shared.languages.translator import N_, Translator
 
 CLOCKS = {"first_answer": "first answer", "update": "update", "solution": "solution"}
 """How the history calls them."""

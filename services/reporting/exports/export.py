@@ -5,6 +5,7 @@ ends its statement and its process at once. Running exports are limited, because
 """
 
 import asyncio
+import logging
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import asyncpg
 import orjson
 
 from services.reporting.download import Sink
@@ -36,6 +38,9 @@ LONGEST_SECONDS = 900
 """For a whole export, however slowly its client reads: its snapshot holds back the clean-up of old rows."""
 PIECE = 256 * 1024
 """Bytes that are read from a process at a time."""
+log = logging.getLogger(__name__)
+
+SET_ZONE = "SELECT set_config('TimeZone', $1, false)"
 SESSION = """
 SET statement_timeout = '{seconds}s';
 SET idle_in_transaction_session_timeout = '{seconds}s';
@@ -166,8 +171,8 @@ class Exports:
     async def _snapshot(self, zone: ZoneInfo) -> AsyncIterator[OwnConnection]:
         connection = await connect(self._database_url)
         try:
+            await _set_zone(connection, zone)
             await connection.execute(SESSION.format(seconds=LONGEST_SECONDS))
-            await connection.execute("SELECT set_config('TimeZone', $1, false)", zone.key)
             yield connection
         finally:
             # `close` cancels a statement that runs. The server rolls the transaction back.
@@ -175,6 +180,15 @@ class Exports:
                 await connection.close(timeout=5)
             except Exception:
                 connection.terminate()
+
+
+async def _set_zone(connection: OwnConnection, zone: ZoneInfo) -> None:
+    """The zone of times in texts: UTC for a zone that is newer than PostgreSQL's list of them."""
+    try:
+        await connection.execute(SET_ZONE, zone.key)
+    except asyncpg.InvalidParameterValueError:
+        log.warning("PostgreSQL does not know the time zone %s: an export has times in UTC", zone.key)
+        await connection.execute(SET_ZONE, "UTC")
 
 
 _CSV: dict[str, Any] = {"format": "csv"}

@@ -21,7 +21,8 @@ from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
 from shared.http.consistency import LAG, Written
-from shared.languages.translator import Language, Translator, language_of
+from shared.languages.known import Language, language_of
+from shared.languages.translator import Translator
 from shared.rules.access import Access, Identity, may, rights
 from shared.rules.subjects import number_in
 
@@ -52,12 +53,13 @@ class FoundTicket:
 
 @dataclass(frozen=True, slots=True)
 class TicketReader:
-    """What the routes need to read tickets. `zone`: the desk's."""
+    """What the routes need to read tickets. `zone` and `desk_language`: the desk's."""
 
     pool: Pool
     directory: DirectoryCopy
     blobs: BlobStore
     zone: ZoneInfo = ZoneInfo("UTC")
+    desk_language: Language = "en"
     calendars: Calendars = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,9 +82,9 @@ class TicketReader:
         return TicketPresenter(who, self.directory.queues, self.directory.configuration, people, deadlines, promises)
 
     async def language(self, who: Identity) -> Language:
-        """The language of a person's record; English if it names none that there is."""
+        """The language of a person's record; the desk's if it names none that there is."""
         someone = (await self.directory.people([who.person_id])).get(who.person_id)
-        return language_of(someone.language if someone is not None else None)
+        return language_of(someone.language if someone is not None else None, otherwise=self.desk_language)
 
     async def ticket(self, reference: str, who: Identity) -> FoundTicket:
         """A ticket that this person may see; Problem 404 for any other."""

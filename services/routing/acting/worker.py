@@ -34,6 +34,7 @@ from shared.automation.actions import MacroAction, SetResponsible
 from shared.contracts.parts import RuleRef
 from shared.database import Connection
 from shared.directory.copy import Configuration
+from shared.eventstore.errors import Raced
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import CommandId, Context, utc_now
 from shared.eventstore.unit_of_work import Conclude, UnitOfWork
@@ -123,7 +124,7 @@ class TriggerWorker:
         try:
             return await self._transaction(tickets, limit)
         except Exception as error:
-            if transient(error):
+            if transient(error) or isinstance(error, Raced):
                 raise
         found = await self.store.pool.fetch(waiting.OF_TICKETS, tickets, limit)
         return sum([await self._alone(row["ticket_id"], row["match_id"]) for row in found])
@@ -132,7 +133,7 @@ class TriggerWorker:
         try:
             return await self._transaction([stream], AT_ONCE, only=match)
         except Exception as error:
-            if transient(error):
+            if transient(error) or isinstance(error, Raced):
                 raise
             log.exception("a trigger has failed and its match is parked", extra={"ticket": str(stream)})
             await self.store.pool.execute(waiting.PARK, match, reason_of(error))

@@ -119,20 +119,20 @@ def initial() -> Ticket:
 
 def evolve(ticket: Ticket, event: Event) -> Ticket:
     course = courses.evolve(ticket.course, event)
-    if course is not ticket.course:
-        ticket = replace(ticket, course=course)
     if isinstance(event, TicketQueued):
-        return _queued(ticket, event)
+        return _queued(ticket, event, course)
     after = _changed(ticket, event)
     opened_with_it = isinstance(event, NoteAdded) and event.kind == SPLIT_NOTE
-    if after.touched or opened_with_it or isinstance(event, UNTOUCHED):
+    touched = after.touched or not (opened_with_it or isinstance(event, UNTOUCHED))
+    if touched == after.touched and course is after.course:
         return after
-    return replace(after, touched=True)
+    return replace(after, touched=touched, course=course)
 
 
-def _queued(ticket: Ticket, event: TicketQueued) -> Ticket:
+def _queued(ticket: Ticket, event: TicketQueued, course: Course) -> Ticket:
     return replace(
         ticket,
+        course=course,
         number=event.number,
         title=event.title,
         queue=event.queue,

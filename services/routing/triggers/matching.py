@@ -22,7 +22,8 @@ from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.parts import RuleRef
 from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, TicketQueued
-from shared.eventstore.unit_of_work import Decision
+from shared.eventstore.store import NewEvent
+from shared.eventstore.unit_of_work import Decision, Following
 
 WHOLE = "all"
 """What is left out if a rule does nothing at all."""
@@ -45,8 +46,8 @@ def matches(rules: Rules, decision: Decision[Command, Ticket], steps: Iterable[S
     ended: list[tuple[Rule, UUID]] = []
     for step in steps:
         happened = happening(step.event.payload)
-        if happened is None or not rules.on(happened):
-            continue
+        if happened is None or not rules.on(happened) or step.after.merged_into is not None:
+            continue  # a merged ticket goes on in another one, where a customer's message arrives too
         answers = rule_of(step.actor)
         cause = _cause(decision, step)
         for rule in rules.matching(happened, facts_of(decision, step)):
@@ -57,6 +58,14 @@ def matches(rules: Rules, decision: Decision[Command, Ticket], steps: Iterable[S
             else:
                 rows.append(match(rule, decision.stream, cause, decision.context.correlation_id, depth + 1))
     return Matched(rows, ended)
+
+
+def looked_at(rules: Rules, events: Sequence[NewEvent], following: Sequence[Following]) -> bool:
+    """Whether a trigger looks at any of these events. If none does, the ticket is not folded event by event."""
+    if not rules.by_happening:
+        return False
+    payloads = [*(each.payload for each in events), *(each.payload for each in following)]
+    return any(rules.on(happened) for payload in payloads if (happened := happening(payload)) is not None)
 
 
 def match(rule: Rule, ticket: UUID, cause: UUID, correlation: UUID, depth: int = 1) -> Match:

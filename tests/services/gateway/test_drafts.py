@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from uuid_utils.compat import uuid7
 
-from services.gateway.drafts import drafts, sending
+from services.gateway.drafts import drafts, drafts_api, sending
 from services.gateway.drafts.drafts import Drafts
 from tests.services.gateway.conftest import Answer, Client, Gateway
 from tests.services.gateway.upstream import Asked, applied, response
@@ -229,6 +230,28 @@ async def test_the_ticket_may_be_named_by_its_number_and_is_looked_up_once(desk:
     assert len(desk.service.asked) == asked
 
 
+async def test_a_ticket_that_was_opened_a_moment_ago_is_waited_for(
+    desk: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kari, young = await desk.person("kari", "agent"), str(uuid7())
+    asked: list[str] = []
+
+    async def late(request: Asked, writer: asyncio.StreamWriter) -> bool:
+        if request.method == "GET" and request.target == f"/api/v1/tickets/{young}":
+            asked.append(request.target)
+            known = len(asked) >= 3
+            body = orjson.dumps({"id": young})
+            writer.write(response(body=body) if known else response("404 Not Found", b"{}", content_type=PROBLEM))
+            return True
+        return await services(request, writer)
+
+    desk.service.behaviour = late
+    assert (await kari.put(at(KEY), written("x", ticket=young))).body["ticket"] == young
+    assert len(asked) == 3
+    monkeypatch.setattr(drafts_api, "WAIT_SECONDS", 0.0)
+    assert pointers(await kari.put(at("other"), written("x", ticket=str(uuid7())))) == ["/ticket"]
+
+
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])
 async def test_a_service_that_is_away_is_no_fault_of_the_draft(desk: Gateway, status: str) -> None:
     kari = await desk.person("kari", "agent")
@@ -381,9 +404,14 @@ async def test_a_database_that_fails_after_the_command_only_leaves_the_draft(
     async def fails(self: Drafts, *_: Any) -> None:
         raise ConnectionResetError
 
-    monkeypatch.setattr(Drafts, "sent", fails)
-    assert (await kari.post(REPLY, {"text": "x", "draft": KEY})).status == 200
+    once = {"Idempotency-Key": "once"}
+    with monkeypatch.context() as broken:
+        broken.setattr(Drafts, "sent", fails)
+        assert (await kari.post(REPLY, {"text": "x", "draft": KEY}, headers=once)).status == 200
     assert await text_of(kari) == "x"
+    desk.service.behaviour = answering("200 OK", {"version": 2}, idempotent_replayed="true")
+    assert (await kari.post(REPLY, {"text": "x", "draft": KEY}, headers=once)).status == 200
+    assert await text_of(kari) is None
 
 
 async def test_a_draft_outlives_its_session_and_not_its_person(desk: Gateway) -> None:

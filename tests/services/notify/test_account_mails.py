@@ -14,7 +14,8 @@ from services.notify.sending.transports.smtp import Smtp
 from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.languages.translator import LOCALES, Translator
+from shared.languages.known import LOCALES
+from shared.languages.translator import Translator
 from shared.rules.access import Identity
 from shared.runtime import failpoints
 from shared.testing.keys import KEYS, SIGNING

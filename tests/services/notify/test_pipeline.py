@@ -16,13 +16,29 @@ from aiokafka import AIOKafkaProducer
 
 from services.notify import app
 from shared.blobs.store import BlobStore
-from shared.contracts.directory import Member, PersonRetired, PersonSaved, Queue, QueueSaved
+from shared.contracts.directory import (
+    Member,
+    Person,
+    PersonRetired,
+    PersonSaved,
+    Queue,
+    QueueSaved,
+    Template,
+    TemplateSaved,
+)
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived
 from shared.contracts.notify import NoticeGiven, NotificationRequested, NotificationSent, NotificationSuppressed
-from shared.contracts.parts import Address, Attachment, CustomerRef, PersonRef, QueueRef
-from shared.contracts.routing import OwnerChanged, ResponsibleChanged, StateChanged, TicketRenamed
+from shared.contracts.parts import Address, Attachment, CustomerRef, PersonRef, QueueRef, RuleRef
+from shared.contracts.routing import (
+    OwnerChanged,
+    ResponsibleChanged,
+    RuleNotified,
+    RuleSuspended,
+    StateChanged,
+    TicketRenamed,
+)
 from shared.contracts.topics import TICKETS
 from shared.eventstore.store import Store
 from shared.http.serving.health import Health
@@ -190,7 +206,7 @@ async def test_the_receipt_and_the_reply_of_a_ticket_are_sent_once(running: Runn
     body = answer.get_body(("plain",))
     assert body is not None
     words = " ".join(body.get_content().split())
-    wrote = "On 2026-11-23 08:30 UTC, Per Hansen wrote: > Since this morning."
+    wrote = "On 23 November 2026, 08:30 UTC, Per Hansen wrote: > Since this morning."
     assert words == f"Hei Per Hansen, Please send us the serial number. Vennlig hilsen Kari {wrote}"
 
     for event in (first, said):
@@ -201,6 +217,20 @@ async def test_the_receipt_and_the_reply_of_a_ticket_are_sent_once(running: Runn
     assert len(await running.notify.events(ticket)) == 4
     assert len(running.mails(per.email)) == 2
     assert await running.notify.waiting() == []
+
+
+@requirement("A21.06", "A10.03")
+async def test_a_customer_with_a_record_reads_in_their_own_language(running: Running) -> None:
+    per, ticket = customer(), uuid4()
+    record = Person(id=per.id, login=per.email, name="Per", email=per.email, roles=("customer",), language="nb-NO")
+    await running.happens(record.id, PersonSaved(person=record))
+    await running.until_known(record.id)
+    await running.happens(ticket, opened(customer=per))
+    await running.until_events(ticket, 2)
+    (receipt,) = running.mails(per.email)
+    assert "Vi har mottatt henvendelsen din" in str(receipt["Subject"])
+    body = receipt.get_body(("plain",))
+    assert body is not None and body.get_content().startswith("Hei,")
 
 
 async def test_an_unknown_queue_does_not_stop_a_receipt(running: Running) -> None:
@@ -466,3 +496,54 @@ async def test_responsible_agents_and_subscribers_are_told_and_the_customer_abou
     assert isinstance(requested, NotificationRequested) and requested.kind == "receipt"
     assert isinstance(left, NotificationSent)
     assert len(running.mails(siv.email)) == 1
+
+
+@requirement("A9.02")
+async def test_a_rule_tells_people_and_administrators_are_told_of_one_that_is_suspended(running: Running) -> None:
+    unique = uuid4().hex[:8]
+    kari, siv, boss = (
+        person(n, name, id=uuid4(), roles=roles).model_copy(update={"email": f"{name.lower()}-{unique}@help.example"})
+        for n, (name, roles) in enumerate((("Kari", ("agent",)), ("Siv", ("agent",)), ("Boss", ("admin",))), 1)
+    )
+    members = tuple(Member(person=each.id, rights=("read", "work")) for each in (kari, siv))
+    it = queue().model_copy(update={"members": members})
+    siv = siv.model_copy(update={"follows": (it.id,)})
+    template = Template(id=uuid4(), slug=f"known-{unique}", name="We know", text="We know of {{ ticket.number }}.")
+    await running.happens(it.id, QueueSaved(queue=it))
+    await running.happens(template.id, TemplateSaved(document=template))
+    for each in (kari, siv, boss):
+        await running.happens(each.id, PersonSaved(person=each))
+    await running.until_known(it.id, template.id, kari.id, siv.id, boss.id)
+    ref, per, ticket = QueueRef(id=it.id, slug=it.slug, name=it.name), customer(), uuid4()
+    rule = RuleRef(id=uuid4(), name="Night watch", version=1)
+    await running.happens(ticket, queued(queue=ref, customer=per))
+    duty = f"duty-{unique}@pager.example"
+    told = RuleNotified(
+        rule=rule,
+        to=("customer", "owner", "followers", duty),
+        template=template.slug,
+        number=NUMBER,
+        title="My computer hums",
+        queue=ref,
+        customer=per,
+        owner=PersonRef(id=kari.id, name="Kari"),
+    )
+    event = await running.happens(ticket, told)
+    await running.until_events(ticket, 9)  # a notice, four mails, and that they were sent
+    await running.again(event)
+    for address in (per.email, kari.email, siv.email, duty):
+        (mail,) = running.mails(address)
+        assert mail["Auto-Submitted"] == "auto-generated"
+        body = mail.get_body(("plain",))
+        assert body is not None and f"We know of {NUMBER}." in body.get_content()
+    suspended = RuleSuspended(rule=rule, reason="The queue Night is gone.", ticket=ticket)
+    await running.happens(rule.id, suspended)
+    events = await running.until_events(ticket, 12)
+    given = [each.payload for each in events if isinstance(each.payload, NoticeGiven)]
+    assert [(each.kind, set(each.people)) for each in given] == [
+        ("rule", {kari.id, siv.id}),
+        ("rule_suspended", {boss.id}),
+    ]
+    (mail,) = running.mails(boss.email)
+    assert "A rule was switched off" in str(mail["Subject"])
+    assert await running.notify.events(rule.id) == []

@@ -91,6 +91,27 @@ async def test_agents_who_may_no_longer_read_the_ticket_get_nothing(
     assert await desk.waiting() == []
 
 
+@requirement("A9.02")
+@pytest.mark.parametrize(
+    ("reader", "queue", "leaves"),
+    [
+        (None, team(OLA), True),
+        (KARI_PERSON, team(KARI_PERSON), True),
+        (KARI_PERSON, team(OLA), False),
+        (KARI_PERSON.model_copy(update={"roles": ("customer",)}), team(KARI_PERSON), False),
+    ],
+)
+async def test_a_rules_mail_leaves_for_an_address_of_nobody_here_and_for_readers(
+    desk: Notify, server: MailServer, reader: Person | None, queue: Queue, leaves: bool
+) -> None:
+    await seed(desk.url, queue, *([reader] if reader is not None else []))
+    ticket, _ = await desk.request(KARI_PERSON.email, kind="rule", queue=IT.id)
+    await happens(desk, ticket)
+    (outcome,) = await comes_of(desk, server, ticket)
+    assert isinstance(outcome, NotificationSent if leaves else NotificationSuppressed)
+    assert bool(server.received) is leaves
+
+
 async def test_other_readers_get_the_notice_and_the_log_says_who_did_not(desk: Notify, server: MailServer) -> None:
     await seed(desk.url, team(OLA), KARI_PERSON, OLA)
     ticket, notification = await desk.request(KARI_PERSON.email, OLA.email, kind="reminder", queue=IT.id)

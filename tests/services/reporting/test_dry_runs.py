@@ -17,6 +17,7 @@ from services.reporting.dry_runs.running import MOST_OF_A_PERSON, DryRuns
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.tickets.ticket_reader import TicketReader
 from services.routing.ticket.state import Ticket, evolve, initial
+from services.routing.triggers import matching
 from shared.automation.evaluation import compiled
 from shared.automation.facts import Facts, written
 from shared.automation.happenings import happening
@@ -107,14 +108,7 @@ def facts(ticket: Ticket, event: Recorded, named: Recorded) -> Facts:
             text = written(by_agent.message)
         case _:
             pass
-    assert ticket.queue is not None
-    assert ticket.customer is not None
-    return Facts(
-        queue=ticket.queue.slug, state=ticket.state.slug, state_type=ticket.state.type, priority=ticket.priority,
-        channel=ticket.channel, title=ticket.title, actor=actor, at=named.time,
-        owner=ticket.owner.id if ticket.owner else None, customer=ticket.customer, company=ticket.customer.company,
-        topic=ticket.topic or None, tags=ticket.tags, fields=ticket.fields, text=text, sender=sender,
-    )  # fmt: skip
+    return matching.ticket_facts(ticket, actor, named.time, text, sender)
 
 
 def has(field: str, *values: Any) -> dict[str, Any]:

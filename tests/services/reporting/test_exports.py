@@ -6,6 +6,7 @@ import tempfile
 import tracemalloc
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -156,6 +157,14 @@ async def test_times_are_on_the_clock_of_the_zone(live_desk: Reporting) -> None:
     assert commas(await whole(live_desk, wanted))[1] == ["0", "2026-07-02T01:30:00.000+02:00"]
     (row,) = parquet(await whole(live_desk, all_tickets("parquet", "created_at", "Europe/Oslo")))
     assert row["created_at"].isoformat() == "2026-07-02T01:30:00+02:00"
+
+
+async def test_a_zone_that_the_database_does_not_know_leaves_times_in_utc(live_desk: Reporting) -> None:
+    await add_tickets(live_desk.owner, [{"created_at": datetime(2026, 7, 1, 23, 30, tzinfo=UTC)}])
+    with (resources.files("tzdata.zoneinfo.Europe") / "Oslo").open("rb") as file:
+        newer = ZoneInfo.from_file(file, key="Europe/Newer")
+    wanted = replace(all_tickets(columns="number,created_at"), zone=newer)
+    assert commas(await whole(live_desk, wanted))[1] == ["0", "2026-07-01T23:30:00.000+00:00"]
 
 
 @requirement("A18.02", "A11.07")

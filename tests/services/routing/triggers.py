@@ -8,7 +8,6 @@ from uuid import UUID, uuid4
 
 from uuid_utils.compat import uuid7
 
-from services.routing.app import handlers
 from shared.contracts.directory import Macro, Template, Trigger
 from shared.contracts.envelope import Actor, Recorded, encode
 from shared.contracts.event import Event
@@ -84,7 +83,6 @@ async def hear(desk: Workplace, stream: UUID, payload: Event, version: int) -> U
         uuid7(), payload.TYPE, "/services/intake", stream, version, utc_now(), utc_now(), uuid7(), None,
         Actor("customer"), None, payload,
     )  # fmt: skip
-    handler = handlers(desk.store, desk.copy)[TICKETS]
     seen = version - 1
     async with desk.pool.acquire() as connection, connection.transaction():
         if seen:
@@ -95,7 +93,7 @@ async def hear(desk: Workplace, stream: UUID, payload: Event, version: int) -> U
                 stream, seen, uuid7(),
             )  # fmt: skip
         delivered = Delivered(Position(TICKETS, 0, next(_places)), stream, encode(event), event)
-        assert await handler.work(connection, [delivered], set()) == []
+        assert await desk.listener.work(connection, [delivered], set()) == []
     return event.id
 
 

@@ -16,6 +16,7 @@ from services.routing import ticket, timers
 from services.routing.acting.idle import IdleTickets
 from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
+from services.routing.app import handlers
 from services.routing.conclusions import Conclusions
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
@@ -31,6 +32,7 @@ from shared.contracts.envelope import Actor, Recorded
 from shared.contracts.event import Event
 from shared.contracts.parts import CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import TicketQueued
+from shared.contracts.topics import TICKETS
 from shared.database import Pool, connect_pool
 from shared.directory.copy import DirectoryCopy
 from shared.eventstore.migrations import migrate
@@ -38,6 +40,7 @@ from shared.eventstore.store import Append, Context, NewEvent, Store
 from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
+from shared.messaging.consuming.handlers import Handler
 from shared.rules.access import Identity
 from shared.rules.states import NEW
 from shared.testing.documents import seed
@@ -101,6 +104,8 @@ class Workplace:
     client: AsyncClient
     copy: DirectoryCopy
     worker: TriggerWorker
+    listener: Handler
+    """What the desk's consumer does with the events of tickets."""
     numbers: Any = field(default_factory=lambda: count(1))
 
     async def ticket(self, queue: Queue = IT, *, customer: CustomerRef = CUSTOMER, **more: Any) -> str:
@@ -206,7 +211,8 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
             Health("routing", "api"), keys=KEYS, routers=[routes.router(operations), with_originals.router(operations)]
         )
         async with AsyncClient(transport=ASGITransport(app), base_url="http://desk", event_hooks=CHECKED) as client:
-            yield Workplace(pool, store, operations, clock, client, copy, worker)
+            listener = handlers(store, copy)[TICKETS]
+            yield Workplace(pool, store, operations, clock, client, copy, worker, listener)
     finally:
         await processes.close()
         await pool.close()

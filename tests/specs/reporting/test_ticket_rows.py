@@ -409,7 +409,8 @@ def test_the_filled_in_form_stays_as_it_was_sent() -> None:
 
 
 @requirement("A2.11", "A10.03")
-def test_the_mail_about_a_closing_is_an_article() -> None:
+@pytest.mark.parametrize("kind", ["closed", "rule_to_customer"])
+def test_a_mail_to_the_customer_that_nobody_wrote_is_an_article(kind: notify.NotificationKind) -> None:
     mail = notify.OutgoingMail(
         message_id="<1@help.example>",
         sender=Address(email="it@help.example", name="IT"),
@@ -418,7 +419,7 @@ def test_the_mail_about_a_closing_is_an_article() -> None:
         text="Your request is closed.",
     )
     row = row_after(
-        notify.NotificationRequested(notification=UUID(int=60), kind="closed", article=UUID(int=60), mail=mail),
+        notify.NotificationRequested(notification=UUID(int=60), kind=kind, article=UUID(int=60), mail=mail),
         notify.NotificationSent(notification=UUID(int=60), transport="smtp"),
     )
     told = row.articles[-1]
@@ -432,7 +433,7 @@ def test_a_notice_to_agents_is_not_an_article() -> None:
     mail = notify.OutgoingMail(
         message_id="<1@help.example>", sender=Address(email="it@help.example"), to=(), subject="x", text="x"
     )
-    for kind in ("new_ticket", "follow_up", "moved", "lock_expired"):
+    for kind in ("new_ticket", "follow_up", "moved", "lock_expired", "rule", "assigned", "deadline_broken"):
         requested = notify.NotificationRequested.model_validate(
             {"notification": UUID(int=60), "kind": kind, "article": UUID(int=60), "mail": mail}
         )

@@ -13,6 +13,8 @@ from shared.rules.refusals import Unavailable, invalid
 MOST_JOINED = 16 * 1024 * 1024
 """Bytes of text that one split joins. All of it is in memory meanwhile."""
 SENT_ON = frozenset(("forward", "bounce"))
+NOTES = frozenset(("note", "solution", "move", "assign"))
+"""The notes that a rule writes in nobody's name."""
 
 
 class Original(Message):
@@ -34,7 +36,8 @@ class Original(Message):
     @property
     def never_leaves(self) -> bool:
         """Whether it is an internal note or call (A7.10), and not a mail between the desk and others."""
-        return self.internal and self.written_by == "agent" and self.kind not in SENT_ON
+        by_a_rule = self.written_by == "system" and self.kind in NOTES
+        return self.internal and (by_a_rule or self.written_by == "agent") and self.kind not in SENT_ON
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from shared.clocks.working_time import WorkingTime, working_time
 from shared.contracts.directory import Calendar, Sla
+from shared.contracts.event import Event
 from shared.contracts.parts import CalendarRef, SlaRef
-from shared.contracts.routing import AnyClock
+from shared.contracts.routing import AnyClock, CustomerChanged, PriorityChanged, TicketMoved, TicketQueued
 
 MOST_CHOICES = 4_096
 
@@ -33,14 +35,29 @@ class Promise:
     pauses_in: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class TicketKind:
+class TicketKind(NamedTuple):
     """What an SLA looks at. Slugs; `topic` is empty without one."""
 
     queue: str
     priority: int
     company: str | None
     topic: str
+
+
+def kind_after(kind: TicketKind | None, event: Event) -> TicketKind | None:
+    """The kind of a ticket after an event. Most events change nothing."""
+    match event:
+        case TicketQueued():
+            topic = event.topic.slug if event.topic else ""
+            return TicketKind(event.queue.slug, event.priority, event.customer.company, topic)
+        case PriorityChanged() if kind is not None:
+            return kind._replace(priority=event.to)
+        case TicketMoved() if kind is not None:
+            return kind._replace(queue=event.to.slug)
+        case CustomerChanged() if kind is not None:
+            return kind._replace(company=event.to.company)
+        case _:
+            return kind
 
 
 class Slas:
