@@ -76,11 +76,12 @@ class TicketReader:
     ) -> TicketPresenter:
         """Shows these tickets to somebody, with the names of today. `at`: the moment of the rows, if it is not now."""
         people = await self.directory.people(people_named_in(rows))
-        deadlines = DeadlinePresenter(at or datetime.now(UTC))
-        if found := deadlines_in(rows):
+        deadlines, promises = deadlines_in(rows), DeadlinePresenter(at or datetime.now(UTC))
+        if deadlines:
             say = Translator(await self.language(who), zone_of(who, self.zone))
-            deadlines = DeadlinePresenter(deadlines.at, say, await self.calendars.of(found))
-        return TicketPresenter(who, self.directory.queues, self.directory.configuration, people, deadlines)
+            calendars = await self.calendars.of([each for some in deadlines.values() for each in some.values()])
+            promises = DeadlinePresenter(promises.at, say, calendars)
+        return TicketPresenter(who, self.directory.queues, self.directory.configuration, people, deadlines, promises)
 
     async def language(self, who: Identity) -> Language:
         """The language of a person's record; the desk's if it names none that there is."""
