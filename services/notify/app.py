@@ -55,6 +55,7 @@ def builder_of(copy: DirectoryCopy, mail: MailSettings) -> MailBuilder:
         lambda: copy.configuration,
         mail.zone,
         reply_tags=mail.reply_tags,
+        language=mail.language,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -13,6 +13,8 @@ from services.reporting.notices.sentences import Notice, sentence
 from services.reporting.visibility import scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
+from shared.languages.known import Language
+from shared.languages.translator import Translator, translator
 from shared.rules.access import Identity
 from shared.timestamps import timestamp
 
@@ -22,7 +24,7 @@ MOST_COUNTED = 1_000
 
 _COLUMNS = """n.person_id, n.id, n.at, n.kind, n.ticket_id, t.number, t.title, s.notice IS NOT NULL AS seen,
        h.type, h.data, h.actor_kind, h.actor_id, g.data -> 'rule' ->> 'name' AS rule,
-       p.document ->> 'timezone' AS timezone"""
+       p.document ->> 'timezone' AS timezone, p.document ->> 'language' AS language"""
 _MORE = """
   LEFT JOIN desk.history h ON h.ticket_id = n.ticket_id AND h.id = n.cause
   LEFT JOIN desk.history g ON g.ticket_id = n.ticket_id AND g.number = n.number
@@ -89,12 +91,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class NoticeList:
-    """`pool` is for reads, `writes` for marks. `zone` is the desk's."""
+    """`pool` is for reads, `writes` for marks. `zone` and `language` are the desk's."""
 
     pool: Pool
     writes: Pool
     directory: DirectoryCopy
     zone: ZoneInfo
+    language: Language = "en"
 
     async def page(self, who: Identity, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[asyncpg.Record]:
         """The rows of a page, from the one after `after` on."""
@@ -147,9 +150,10 @@ class NoticeList:
 
     def _shown(self, row: asyncpg.Record, names: Mapping[str, str]) -> Row:
         data = row["data"] or {}
+        say = translator(row["language"], zone=row["timezone"], desk=Translator(self.language, self.zone))
         # A rule is named by its id and version.
         rule = names.get(str(row["actor_id"]).partition("/")[0]) if row["actor_kind"] == "rule" else None
-        actor = f"The rule {rule}" if rule else names.get(row["actor_id"] or "", "")
+        actor = say.gettext("The rule {rule}", rule=rule) if rule else names.get(row["actor_id"] or "", "")
         notice = Notice(
             kind=row["kind"],
             reader=row["person_id"],
@@ -157,22 +161,15 @@ class NoticeList:
             data=data,
             actor=actor,
             rule=row["rule"] or (data.get("rule") or {}).get("name") or "",
-            zone=self._zone(row["timezone"]),
         )
         return {
             "id": str(row["id"]),
             "at": timestamp(row["at"]),
             "kind": row["kind"],
             "ticket": {"id": str(row["ticket_id"]), "number": row["number"], "title": row["title"]},
-            "text": sentence(notice),
+            "text": sentence(notice, say),
             "seen": row["seen"],
         }
-
-    def _zone(self, name: str | None) -> ZoneInfo:
-        try:
-            return ZoneInfo(name) if name else self.zone
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return self.zone
 
 
 def _person(row: asyncpg.Record) -> UUID | None:

@@ -53,12 +53,13 @@ class FoundTicket:
 
 @dataclass(frozen=True, slots=True)
 class TicketReader:
-    """What the routes need to read tickets. `zone`: the desk's."""
+    """What the routes need to read tickets. `zone` and `desk_language`: the desk's."""
 
     pool: Pool
     directory: DirectoryCopy
     blobs: BlobStore
     zone: ZoneInfo = ZoneInfo("UTC")
+    desk_language: Language = "en"
     calendars: Calendars = field(init=False)
 
     def __post_init__(self) -> None:
@@ -80,9 +81,9 @@ class TicketReader:
         return TicketPresenter(who, self.directory.queues, self.directory.configuration, people, deadlines)
 
     async def language(self, who: Identity) -> Language:
-        """The language of a person's record; English if it names none that there is."""
+        """The language of a person's record; the desk's if it names none that there is."""
         someone = (await self.directory.people([who.person_id])).get(who.person_id)
-        return language_of(someone.language if someone is not None else None)
+        return language_of(someone.language if someone is not None else None, otherwise=self.desk_language)
 
     async def ticket(self, reference: str, who: Identity) -> FoundTicket:
         """A ticket that this person may see; Problem 404 for any other."""
