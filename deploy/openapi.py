@@ -28,6 +28,7 @@ from services.notify.sending import outgoing_api
 from services.reporting.exports import exports_api
 from services.reporting.feed import events_api
 from services.reporting.live import presence_api
+from services.reporting.notices import notices_api as bell_api
 from services.reporting.printing import print_api
 from services.reporting.reports import reports_api
 from services.reporting.search import api as search_api
@@ -72,6 +73,7 @@ def routers() -> dict[str, list[APIRouter]]:
         "reporting": [
             exports_api.router(NOTHING, NOTHING, NOTHING),
             print_api.router(NOTHING, NOTHING, NOTHING),
+            bell_api.router(NOTHING),
             tickets_api.router(NOTHING),
             articles_api.router(NOTHING),
             stats_api.router(NOTHING),

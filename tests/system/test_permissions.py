@@ -235,7 +235,7 @@ async def staged(desk: Desk) -> Stage:
         "putPriority": {"slug": "3", "name": "3 normal", "number": 3}, "putMyQueues": {"queues": []},
         "putMyNotices": {"moved": True}, "putMyAbsence": {"active": False}, "putAbsenceOfPerson": {"active": False},
         "putPreferences": {}, "patchPreferences": {}, "putMyNotes": {"text": "x"},
-        "putDraft": {"command": "open", "body": {}},
+        "putDraft": {"command": "open", "body": {}}, "markNoticesSeen": {"until": str(uuid.uuid4())},
         "putState": made["states"], "putField": made["fields"], "putTemplate": made["templates"],
         "putSalutation": made["salutations"], "putSignature": made["signatures"], "putMailbox": made["mailboxes"],
         "putReportSchedule": made["report-schedules"], "putSearch": search,

@@ -22,12 +22,31 @@ from tests.servers import NO_KAFKA
 NEEDS_KAFKA = {"relay", "consumer", "documents"}
 """Tested in tests/conformance/messaging: here no broker answers, which excuses them."""
 TASKS = {
-    ("gateway", "all"): {"relay", "retention", "purge", "drafts", "report schedules", "streams", "stream sign-ins"},
+    ("gateway", "all"): {
+        "relay",
+        "consumer",
+        "retention",
+        "purge",
+        "drafts",
+        "account mails",
+        "report schedules",
+        "streams",
+        "stream sign-ins",
+    },
     ("gateway", "api"): {"announcer", "streams", "stream sign-ins"},
     ("intake", "all"): {"directory", "lmtp", "relay", "consumer", "retention", "uploads", "mailboxes", "identifying"},
     ("intake", "api"): {"directory", "lmtp", "announcer"},
-    ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers", "triggers", "leaving"},
-    ("notify", "worker"): {"directory", "relay", "consumer", "retention", "sender", "closings"},
+    ("routing", "worker"): {"directory", "relay", "consumer", "retention", "timers", "triggers", "recounts", "leaving"},
+    ("notify", "worker"): {
+        "directory",
+        "relay",
+        "consumer",
+        "retention",
+        "sender",
+        "closings",
+        "held notices",
+        "account mails",
+    },
     ("reporting", "worker"): {"directory", "documents", "desk", "stats", "reports", "analysts"},
 }
 """The background tasks of each role."""

@@ -19,7 +19,7 @@ from aiokafka.errors import (
 )
 
 from deploy.local.servers import kafka_server
-from shared.contracts.topics import DIRECTORY, REPORTS, TICKETS
+from shared.contracts.topics import DIRECTORY, REPORTS, RULES, TICKETS
 from shared.messaging import topics
 from shared.messaging.clients import consumer, producer
 from tests.servers import Kafka
@@ -81,6 +81,8 @@ async def test_a_wrong_name_or_password_does_not_open(kafka: Kafka, changed: dic
         ("intake", REPORTS),
         ("routing", REPORTS),
         ("reporting", REPORTS),
+        ("gateway", RULES),
+        ("notify", RULES),
     ],
 )
 async def test_a_service_writes_no_topic_of_others(kafka: Kafka, service: str, topic: str) -> None:
@@ -98,17 +100,24 @@ async def test_the_gateway_is_told_nothing_of_tickets(kafka: Kafka) -> None:
     client = AIOKafkaAdminClient(**kafka.account("gateway").options)
     await client.start()
     try:
-        assert sorted(await client.list_topics()) == [DIRECTORY, REPORTS]
+        assert sorted(await client.list_topics()) == [DIRECTORY, REPORTS, RULES]
     finally:
         await client.close()
 
 
-@pytest.mark.parametrize("service", ["intake", "routing", "reporting"])
-async def test_only_notify_reads_the_reports(kafka: Kafka, service: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "known"),
+    [
+        ("intake", [DIRECTORY, TICKETS]),
+        ("routing", [DIRECTORY, RULES, TICKETS]),
+        ("reporting", [DIRECTORY, TICKETS]),
+    ],
+)
+async def test_only_notify_reads_the_reports(kafka: Kafka, service: str, known: list[str]) -> None:
     client = AIOKafkaAdminClient(**kafka.account(service).options)
     await client.start()
     try:
-        assert sorted(await client.list_topics()) == [DIRECTORY, TICKETS]
+        assert sorted(await client.list_topics()) == known
     finally:
         await client.close()
 

@@ -128,8 +128,8 @@ async def test_a_macro_in_bulk_gives_tickets_evenly(desk: Workplace) -> None:
     queue, _ = await pool(desk, 3)
     await save(desk, macro("share", BY_LOAD, {"do": "tag", "tags": ["shared"]}))
     await save(desk, macro("turn", IN_TURN))
-    numbers = [await opened(desk, queue=queue) for _ in range(12)]
     for slug in ("share", "turn"):
+        numbers = [await opened(desk, queue=queue) for _ in range(12)]
         answer = await desk.bulk(numbers, "macro", {"macro": slug}, who=ADMIN)
         assert {each["status"] for each in answer.json()["items"]} == {200}, answer.text
         assert Counter(await owners(desk, numbers)) == {"W0": 4, "W1": 4, "W2": 4}

@@ -17,6 +17,7 @@ from services.routing.ticket.clocks import commands
 from shared.contracts.directory import Calendar
 from shared.contracts.parts import QueueRef
 from shared.contracts.routing import DeadlinesChanged, TicketQueued
+from shared.directory.copy import DirectoryCopy
 from shared.eventstore.store import Context
 from shared.rules.states import NEW
 from shared.runtime import failpoints
@@ -278,3 +279,25 @@ async def test_the_migration_finds_where_the_tickets_from_before_stand(desk: Wor
 
 def _migration() -> str:
     return (Path(timers.__file__).parent / "migrations" / "0111_clocks.sql").read_text("utf-8")
+
+
+async def test_a_change_that_comes_while_a_batch_begins_is_not_taken_for_counted(
+    desk: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await save(desk, sla())
+    number = await opened(desk)
+    await save(desk, sla(solution_minutes=200.0), 2)
+    copy = DirectoryCopy(desk.pool, desk.operations.directory.database_url)
+    await copy.load()
+    work = workers.Recounts(desk.store, Conclusions(lambda: copy.configuration), copy)
+    load, calls = copy.load, iter([True])
+
+    async def and_then_a_change() -> None:
+        await load()
+        if next(calls, False):
+            await save(desk, sla(solution_minutes=300.0), 3)
+
+    monkeypatch.setattr(copy, "load", and_then_a_change)
+    while await work.work():
+        pass
+    assert await due(desk, number) == 300
