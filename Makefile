@@ -66,6 +66,7 @@ requirements: install-dev ## every requirement with the tests that prove it
 bench: install-dev ## measure; docs/performance.md tells what
 	@$(VENV)/python -m tests.bench
 	@$(VENV)/python -m tests.bench.desk
+	@$(VENV)/python -m tests.bench.clocks
 	@$(VENV)/python -m tests.bench.mail
 	@$(VENV)/python -m tests.bench.mail_out
 	@$(VENV)/python -m tests.bench.reads

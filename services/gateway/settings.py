@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shared.http.keys import Keys, SigningKey, gateways_keys
-from shared.languages.known import Language, language_of
+from shared.languages.known import Language
+from shared.languages.setting import desk_language
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
 
@@ -54,7 +55,7 @@ class Settings:
             blob_url=env("LEDGERDESK_BLOB_URL", "") or None,
             upstream_seconds=float(env("LEDGERDESK_UPSTREAM_SECONDS", "30")),
             zone=_zone(env("LEDGERDESK_TIMEZONE", "UTC")),
-            language=language_of(env("LEDGERDESK_LANGUAGE", "en")),
+            language=desk_language(),
             public_url=_public_url(env("LEDGERDESK_PUBLIC_URL", "")),
             replica=env("LEDGERDESK_REPLICA", "") or None,
         )

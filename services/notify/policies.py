@@ -107,7 +107,7 @@ class Policies:
             event,
             forwarded.queue,
             message,
-            BodyParts(signature=signature, forwarded=original, zone=self.builder.zone),
+            BodyParts(signature=signature, forwarded=original, say=self.builder.desk),
             to=message.to,
             subject=wording.forward_subject(forwarded.number, message.subject or forwarded.title),
             references=(original.message_id,) if original.message_id else (),
@@ -127,8 +127,8 @@ class Policies:
         else:
             fields = {
                 "subject": wording.opening_subject(bounced.number, original.subject or bounced.title),
-                "text": mail_body.text_of(original, BodyParts()),
-                "html": mail_body.html_of(original, BodyParts(), by_agent=False),
+                "text": mail_body.text_of(original, BodyParts(say=self.builder.desk)),
+                "html": mail_body.html_of(original, BodyParts(say=self.builder.desk), by_agent=False),
                 "attachments": _attachments(original),
                 "reply_to": original.sender if original.sender and mailable(original.sender.email) else None,
             }
@@ -173,8 +173,8 @@ class Policies:
             return None
         reader = self.inputs.people.get(replied.customer.id)
         language = reader.language if reader is not None else None
-        written_at = mail_body.moment(last.written_at, self.builder.zone)
-        return Quote(wording.attribution(language, written_at, mail_body.line(last.writer)), last.text)
+        say = self.builder.translator_of(reader)
+        return Quote(wording.attribution(say, language, last.written_at, mail_body.line(last.writer)), last.text)
 
 
 def _attachments(*messages: Message) -> tuple[Attachment, ...]:

@@ -12,7 +12,8 @@ from services.notify.sending.transports.transport import Transport
 from services.notify.writing.dkim import BadKey, Key, Signer
 from shared.addresses import canonical_domain
 from shared.http.keys import Keys
-from shared.languages.known import LOCALES, Language
+from shared.languages.known import Language
+from shared.languages.setting import desk_language
 from shared.languages.translator import Translator
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import SettingMissing, env
@@ -56,7 +57,7 @@ class MailSettings:
             zone,
             env("LEDGERDESK_REPLY_TAGS", "") == "1",
             _notices_wait(env("LEDGERDESK_NOTICE_SECONDS", "60")),
-            _language(),
+            desk_language(),
         )
 
 
@@ -104,15 +105,6 @@ class Settings:
         if self.maildir:
             return Maildir(Path(self.maildir))
         raise SettingMissing("set LEDGERDESK_SMTP_URL to a mail server or LEDGERDESK_MAILDIR to a directory")
-
-
-def _language() -> Language:
-    """The desk's language."""
-    named = env("LEDGERDESK_LANGUAGE", "en")
-    known = [language for language in LOCALES if language == named]
-    if not known:
-        raise SettingMissing(f"LEDGERDESK_LANGUAGE must be one of {', '.join(LOCALES)}")
-    return known[0]
 
 
 def _limits(text: str) -> Limits:

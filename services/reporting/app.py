@@ -80,7 +80,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
         routers = []
         if parts.serves:
             reads = await parts.reads()
-            reader = TicketReader(reads, copy, BlobStore(settings.blob_url), settings.zone)
+            reader = TicketReader(reads, copy, BlobStore(settings.blob_url), settings.zone, settings.language)
             feed = Feed(reads)
             follower = Follower(feed, settings.database_url)
             parts.run("event feed", follower)
@@ -88,7 +88,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             presence = Presence(parts.pool, settings.database_url, settings.keys.purpose("presence"))
             parts.run("presence", presence)
             places = SealedPlaces(settings.keys.purpose("places"))
-            notices = NoticeList(reads, parts.pool, copy, settings.zone)
+            notices = NoticeList(reads, parts.pool, copy, settings.zone, settings.language)
             hub = Hub(parts.pool, copy, feed, follower, places, presence, notices)
             parts.run("live changes", hub)
             health.when_draining(hub.end)

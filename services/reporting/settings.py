@@ -5,6 +5,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from shared.http.keys import Keys
+from shared.languages.known import Language
+from shared.languages.setting import desk_language
 from shared.messaging.access.account import KafkaAccount
 from shared.settings import env
 
@@ -18,6 +20,7 @@ class Settings:
     zone: ZoneInfo
     replica: str | None
     search_directory: Path
+    language: Language
 
     @classmethod
     def read(cls) -> "Settings":
@@ -29,4 +32,5 @@ class Settings:
             zone=ZoneInfo(env("LEDGERDESK_TIMEZONE", "UTC")),
             replica=env("LEDGERDESK_REPLICA", "") or None,
             search_directory=Path(env("LEDGERDESK_SEARCH_DIR", "var/search")),
+            language=desk_language(),
         )

@@ -56,6 +56,13 @@ class Translator:
         except (OverflowError, ValueError):
             return str(when)
 
+    def figures(self, when: datetime) -> str:
+        """A date and time that readers of every language understand, such as `2026-11-30 10:20 CET`."""
+        try:
+            return f"{when.astimezone(self.zone):%Y-%m-%d %H:%M %Z}"
+        except (OverflowError, ValueError):
+            return str(when)
+
     def day(self, day: date) -> str:
         """A date, such as `30 November 2026`."""
         written = format_date(day, "long", locale=_locale(self.language))

@@ -157,3 +157,10 @@ async def test_a_caller_who_leaves_ends_the_run(desk: Desk) -> None:
             await until(ended, seconds=4)  # sooner than the time limit of the statement
     finally:
         await owner.close()
+
+
+async def test_without_reporting_nothing_can_be_tried(desk: Desk) -> None:
+    desk.system.programs["reporting"].stop()
+    answer = await tried(desk, trigger(desk))
+    assert answer.status == 503, answer
+    assert answer.is_problem

@@ -1,14 +1,16 @@
 """Drafts over HTTP: what I was writing, on any of my devices, seen by nobody else."""
 
+import asyncio
+import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.gateway.drafts.drafts import (
     MOST_BYTES_OF_A_PERSON,
@@ -40,11 +42,24 @@ from shared.rules.access import Identity
 from shared.rules.subjects import number_in
 from shared.timestamps import timestamp
 
+YOUNG_SECONDS = 10.0
+WAIT_SECONDS = 2.0
+"""How long a draft waits for a ticket that was opened a moment ago, and as long for one that may not be seen."""
+PAUSE_SECONDS = 0.05
 Key = Annotated[
     str,
     Path(description=f"Mine to choose, such as `ticket:<id>:reply`: one line of at most {LONGEST} characters."),
 ]
-Command = Literal[("open", *TICKET_COMMANDS)]  # type: ignore[valid-type]
+COMMANDS = ("open", *TICKET_COMMANDS)
+
+
+def _command(name: str) -> str:
+    if name not in COMMANDS:
+        raise ValueError("This is not the name of a command.")
+    return name
+
+
+Command = Annotated[str, AfterValidator(_command), Field(strict=True, json_schema_extra={"enum": list(COMMANDS)})]
 OpenToken = Callable[[str], str]
 """Makes the services' form of a consistency token that a client sends. Raises Problem 422."""
 
@@ -188,12 +203,23 @@ async def _ticket(
     ref = number or str(UUID(named))
     if was is not None and str(was.ticket) == ref:
         return was.ticket  # who no longer sees the ticket may still keep what they wrote
-    answer = await services.call("GET", "reporting", f"/api/v1/tickets/{quote(ref, safe='')}", who, headers=waiting)
-    if answer.status == 200:
-        return UUID(orjson.loads(answer.content)["id"])
-    if answer.status in (403, 404) and LAG not in answer.headers:
-        raise _no_such_ticket()
-    raise problems.unavailable("The ticket cannot be looked up now. Try again.")
+    end = time.monotonic() + (WAIT_SECONDS if number is None and _young(UUID(named)) else 0)
+    while True:
+        path = f"/api/v1/tickets/{quote(ref, safe='')}"
+        answer = await services.call("GET", "reporting", path, who, headers=waiting)
+        if answer.status == 200:
+            return UUID(orjson.loads(answer.content)["id"])
+        if answer.status not in (403, 404) or LAG in answer.headers:
+            raise problems.unavailable("The ticket cannot be looked up now. Try again.")
+        if time.monotonic() >= end:
+            raise _no_such_ticket()
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+def _young(ticket: UUID) -> bool:
+    """Whether a ticket with this id may have been opened a moment ago, so that lists do not show it yet."""
+    age = utc_now().timestamp() - (ticket.int >> 80) / 1000
+    return ticket.version == 7 and -5 < age < YOUNG_SECONDS
 
 
 def _no_such_ticket() -> problems.Problem:

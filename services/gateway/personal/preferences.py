@@ -104,7 +104,9 @@ class PreferencesStore:
     """The preferences of people. `language` and `timezone` are those of the desk."""
 
     def __init__(self, documents: Documents, language: Language, timezone: str) -> None:
-        self.documents, self.language, self.timezone = documents, language, timezone
+        self.documents = documents
+        self.language: Language = language
+        self.timezone = timezone
 
     @property
     def pool(self) -> Pool:

@@ -95,13 +95,14 @@ class CustomerNotices:
         queue.
         """
         customer = recipient.customer
+        say = self.builder.translator_of(self.inputs.people.get(customer.id))
         to = recipient.answers_to[:1] or ((address_of(customer),) if customer.email else ())
         variables: dict[str, Any] = dict(self.builder.variables(about, customer))
         if recipient.proven:
             subject = wording.reply_subject(about.number, about.title)
         else:
             to = tuple(Address(email=each.email) for each in to)
-            subject = wording.opening_subject(about.number, notice.subject)
+            subject = wording.opening_subject(about.number, say.gettext(notice.subject))
             variables["customer"] = {"name": "", "email": customer.email}
             variables["ticket"] = {"number": about.number, "title": ""}
         variables["queue"] = {**variables["queue"], **of_queue}
@@ -111,7 +112,7 @@ class CustomerNotices:
             about.queue,
             to=to,
             subject=subject,
-            text=templates.render(notice.text, variables),
+            text=templates.render(say.gettext(notice.text), variables),
             in_reply_to=replies_to,
             references=(replies_to,) if replies_to else (),
             auto_submitted=notice.auto_submitted,

@@ -78,6 +78,7 @@ class TicketHandler:
         await closing_notices.save(connection, events)
         self.inputs.clear()
         await self._look_up_last_messages(connection, events)
+        await self._look_up_customers(connection, events)
         noticed = [event for event in events if _needs_facts(event)]
         if noticed:
             self.inputs.tickets.update(await ticket_facts.load(connection, [event.stream for event in noticed]))
@@ -91,12 +92,21 @@ class TicketHandler:
         return await self.inner.work(connection, deliveries, parked)
 
     async def _look_up_last_messages(self, connection: Connection, events: Sequence[Recorded]) -> None:
-        """What a reply may quote, and its customer, who may have chosen a language."""
+        """What a reply may quote."""
         replies = [event for event in events if isinstance(event.payload, AgentReplied)]
         if replies:
             self.inputs.last_messages.update(await last_messages.load(connection, [each.stream for each in replies]))
-            customers = {cast(AgentReplied, event.payload).customer.id for event in replies}
-            self.inputs.people.update(await find(connection, customers))
+
+    async def _look_up_customers(self, connection: Connection, events: Sequence[Recorded]) -> None:
+        """The customers who get a mail about a message, as they may have chosen a language."""
+        customers: set[UUID] = set()
+        for event in events:
+            match event.payload:
+                case AgentReplied(customer=customer) | TicketOpened(customer=customer):
+                    customers.add(customer.id)
+                case _:
+                    pass
+        self.inputs.people.update(await find(connection, customers))
 
     async def _look_up_queues(self, connection: Connection, events: Sequence[Recorded]) -> None:
         wanted = {

@@ -13,17 +13,18 @@ from shared.contracts.notify import OutgoingMail
 from shared.contracts.parts import QueueRef
 from shared.contracts.reports import ReportPrepared
 from shared.directory.copy import Queues
+from shared.languages.translator import N_, Translator
 from shared.rules import message_ids
 
 PRODUCERS = frozenset(("gateway",))
 NO_QUEUE = QueueRef(id=UUID(int=0), slug="", name="")
-TEXT = """\
+TEXT = N_("""\
 {name}
 
 The report "{report}" for {days} ({timezone}) is attached.
 
 The help desk sends it automatically (schedule "{slug}"). An administrator of the help desk can change or end that.
-"""
+""")
 
 
 class ReportMails:
@@ -43,13 +44,15 @@ class ReportMails:
         """From the default queue, so that an answer reaches the desk."""
         notification = uuid5(event.stream, "report")
         default = self.queues().default
-        name, days = line(prepared.schedule.name), days_of(prepared)
+        say = self.builder.desk  # for several readers
+        name, days = line(prepared.schedule.name), days_of(prepared, say)
         mail = OutgoingMail(
             message_id=message_ids.make(self.builder.key, event.stream, notification, self.builder.domain),
             sender=self.builder.sender(default.ref if default is not None else NO_QUEUE),
             to=prepared.to,
             subject=f"{name}: {days}",
-            text=TEXT.format(
+            text=say.gettext(
+                TEXT,
                 name=name,
                 report=prepared.report,
                 days=days,
@@ -63,9 +66,9 @@ class ReportMails:
         return RequestReportMail(notification, mail, self.builder.own_addresses())
 
 
-def days_of(prepared: ReportPrepared) -> str:
+def days_of(prepared: ReportPrepared, say: Translator) -> str:
     """The days that a report covers, such as `2026-11-01 to 2026-11-30`."""
     zone = ZoneInfo(prepared.timezone)
     first = prepared.starts_at.astimezone(zone).date()
     last = (prepared.ends_at.astimezone(zone) - timedelta(microseconds=1)).date()
-    return str(first) if first == last else f"{first} to {last}"
+    return str(first) if first == last else say.gettext("{first} to {last}", first=first, last=last)

@@ -22,6 +22,7 @@ from shared.contracts.routing import (
     TicketMoved,
     TicketUnlocked,
 )
+from shared.languages.translator import N_
 
 LONGEST_MESSAGE = 4_000
 """Characters of a customer's message in a notice; the ticket has all of it."""
@@ -80,64 +81,60 @@ def _due(when: datetime | None) -> dict[str, Mapping[str, str]]:
     return {"time": {"due": when.isoformat()} if when is not None else {}}
 
 
-PROMISE = """\
-{% if deadline.clock == "first_answer" %}The first answer{% elif deadline.clock == "update" %}The answer to the \
-customer's message{% elif deadline.clock == "solution" %}The solution{% else %}The work{% endif %}"""
-"""What an SLA promises by a deadline, as the beginning of a sentence."""
-
 RULE_SUSPENDED = AgentNotice(  # its readers are the administrators: `deciding.suspended_rules`
     kind="rule_suspended",
     event=RuleSuspended,
     to=Audience(),
-    subject="A rule was switched off",
-    text="""\
+    subject=N_("A rule was switched off"),
+    text=N_("""\
 The rule "{{ rule.name }}" was switched off, because it could not do on this ticket what it says. {{ rule.reason }}
 
 It acts again once an administrator has corrected it.
-""",
+"""),
 )
+
 TO_AGENTS: Sequence[AgentNotice[Any]] = (
     AgentNotice(
         kind="new_ticket",
         event=TicketOpened,
         to=Audience(subscription="new_ticket"),
-        subject="New ticket",
-        text="""\
+        subject=N_("New ticket"),
+        text=N_("""\
 {{ customer.name }} has opened this ticket:
 
 {{ message.text }}
-""",
+"""),
         variables=_what_customer_wrote,
     ),
     AgentNotice(  # to whoever is responsible for the ticket or owns it (A6.11), and to those who want to know
         kind="follow_up",
         event=CustomerMessageReceived,
         to=Audience(responsible_then_owner, "if all candidates have left", "follow_up"),
-        subject="New message",
-        text="""\
+        subject=N_("New message"),
+        text=N_("""\
 {{ customer.name }} wrote:
 
 {{ message.text }}
-""",
+"""),
         variables=_what_customer_wrote,
     ),
     AgentNotice(  # it does not name the queue that the ticket came from: its readers may not know that one
         kind="moved",
         event=TicketMoved,
         to=Audience(subscription="moved"),
-        subject="Moved here",
-        text="""\
+        subject=N_("Moved here"),
+        text=N_("""\
 The ticket was moved to {{ queue.name }}.
-""",
+"""),
     ),
     AgentNotice(
         kind="assigned",
         event=OwnerChanged,
         to=Audience(new_holder),
-        subject="Your ticket",
-        text="""\
+        subject=N_("Your ticket"),
+        text=N_("""\
 You own this ticket now.
-""",
+"""),
         mailed="assigned",
     ),
     AgentNotice(
@@ -145,10 +142,10 @@ You own this ticket now.
         distinct="responsible",
         event=ResponsibleChanged,
         to=Audience(new_holder),
-        subject="Your ticket",
-        text="""\
+        subject=N_("Your ticket"),
+        text=N_("""\
 You are responsible for this ticket now.
-""",
+"""),
         mailed="assigned",
     ),
     AgentNotice(  # A6.06
@@ -156,12 +153,12 @@ You are responsible for this ticket now.
         event=TicketUnlocked,
         when=has_expired,
         to=Audience(holder_of_lock),
-        subject="Your lock has expired",
-        text="""\
-Your lock on this ticket ended{% if time.due %} at {{ time.due }}{% endif %}, because its time was over.
+        subject=N_("Your lock has expired"),
+        text=N_("""\
+Your lock on this ticket ended{% if time.due %} on {{ time.due }}{% endif %}, because its time was over.
 
 Others can work on the ticket now. To go on with it, please lock it again.
-""",
+"""),
         variables=_end_of_lock,
     ),
     AgentNotice(
@@ -170,33 +167,35 @@ Others can work on the ticket now. To go on with it, please lock it again.
         event=TicketUnlocked,
         when=has_expired,
         to=Audience(subscription="lock_expired"),
-        subject="A lock has expired",
-        text="""\
-The lock of {{ holder.name }} on this ticket ended{% if time.due %} at {{ time.due }}{% endif %}, because its time was \
+        subject=N_("A lock has expired"),
+        text=N_("""\
+The lock of {{ holder.name }} on this ticket ended{% if time.due %} on {{ time.due }}{% endif %}, because its time was \
 over.
-""",
+"""),
         variables=_end_of_lock,
     ),
     AgentNotice(  # A5.05, A3.14
         kind="reminder",
         event=ReminderReached,
         to=Audience(owner, "if nobody else"),
-        subject="Reminder",
-        text="""\
+        subject=N_("Reminder"),
+        text=N_("""\
 The ticket was to wait until {{ time.due }}. That time has come.
 
 {% if agent.owns %}You own it.{% elif ticket.owner %}{{ ticket.owner }} owns it.{% else %}Nobody owns it.{% endif %}
-""",
+"""),
         variables=_reminder,
     ),
     AgentNotice(
         kind="deadline_warned",
         event=DeadlineWarned,
         to=Audience(owner_then_responsible, "if nobody else", "escalated"),
-        subject="A deadline is near",
-        text=f"""\
-{PROMISE} is due by {{{{ time.due }}}} ({{{{ deadline.sla }}}}).
-""",
+        subject=N_("A deadline is near"),
+        text=N_("""\
+{% if deadline.clock == "first_answer" %}The first answer{% elif deadline.clock == "update" %}The answer to the \
+customer's message{% elif deadline.clock == "solution" %}The solution{% else %}The work{% endif %} is due by \
+{{ time.due }} ({{ deadline.sla }}).
+"""),
         variables=_deadline,
         mailed="escalated",
     ),
@@ -204,10 +203,12 @@ The ticket was to wait until {{ time.due }}. That time has come.
         kind="deadline_broken",
         event=DeadlineBroken,
         to=Audience(owner_then_responsible, "if nobody else", "escalated"),
-        subject="A deadline is over",
-        text=f"""\
-{PROMISE} was due by {{{{ time.due }}}} ({{{{ deadline.sla }}}}). That time is over.
-""",
+        subject=N_("A deadline is over"),
+        text=N_("""\
+{% if deadline.clock == "first_answer" %}The first answer{% elif deadline.clock == "update" %}The answer to the \
+customer's message{% elif deadline.clock == "solution" %}The solution{% else %}The work{% endif %} was due by \
+{{ time.due }} ({{ deadline.sla }}). That time is over.
+"""),
         variables=_deadline,
         mailed="escalated",
     ),

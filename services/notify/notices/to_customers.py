@@ -1,14 +1,15 @@
-"""The notices to customers: subject and text of each."""
+"""The notices to customers: subject and text of each, which are translated for their reader."""
 
 from collections.abc import Mapping
 
 from services.notify.notices.declaration import CustomerNotice
 from services.notify.read_models.ticket_facts import TicketFacts
+from shared.languages.translator import N_
 
 RECEIPT = CustomerNotice(
     kind="receipt",
-    subject="Your request has arrived",
-    text="""\
+    subject=N_("Your request has arrived"),
+    text=N_("""\
 Hello{% if customer.name %} {{ customer.name }}{% endif %},
 
 Thank you for contacting {{ queue.name }}. Your request has arrived and got the number \
@@ -21,14 +22,14 @@ We will look at it and answer you by mail. To add something, simply reply to thi
 subject, so that everything about your request stays together.
 
 {{ queue.name }}
-""",
+"""),
     auto_submitted="auto-replied",
 )
 
 REJECTION = CustomerNotice(
     kind="follow_up_rejected",
-    subject="Your request is closed",
-    text="""\
+    subject=N_("Your request is closed"),
+    text=N_("""\
 Hello{% if customer.name %} {{ customer.name }}{% endif %},
 
 Your message has arrived, but your request {{ ticket.number }} is closed and takes no more messages\
@@ -41,7 +42,7 @@ If you need us again, please write a new mail to {{ queue.address }} with a subj
 answer to this one. It will become a new request and get our attention.
 
 {{ queue.name }}
-""",
+"""),
     auto_submitted="auto-replied",
 )
 
@@ -52,8 +53,8 @@ def _reopened(ticket: TicketFacts) -> str | None:
 
 CLOSED = CustomerNotice(
     kind="closed",
-    subject="Your request is closed",
-    text="""\
+    subject=N_("Your request is closed"),
+    text=N_("""\
 Hello{% if customer.name %} {{ customer.name }}{% endif %},
 
 Your request {{ ticket.number }} is closed{% if ticket.title %}:
@@ -66,7 +67,7 @@ subject.{% else %}If you need us again, please write a new mail to {{ queue.addr
 {% endif %}
 
 {{ queue.name }}
-""",
+"""),
     auto_submitted="auto-generated",
     outdated=_reopened,
 )

@@ -12,14 +12,17 @@ from services.notify.writing import mail_body
 from services.notify.writing.mail_body import BodyParts
 from shared import templates
 from shared.addresses import comparable
-from shared.contracts.directory import Queue, Salutation, Signature
+from shared.contracts.directory import Person, Queue, Salutation, Signature
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
 from shared.contracts.notify import NotificationKind, OutgoingMail
 from shared.contracts.parts import Address, CustomerRef, PersonRef, QueueRef
 from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected, RuleNotified
 from shared.directory.copy import Configuration, Queues
+from shared.languages.known import Language, language_of
+from shared.languages.translator import Translator
 from shared.rules import message_ids, reply_addresses
+from shared.rules.zones import zone_of_person
 
 About = TicketOpened | AgentReplied | ArticleForwarded | ArticleBounced | FollowUpRejected | RuleNotified | TicketFacts
 """What has a ticket's number, title and queue."""
@@ -39,8 +42,8 @@ def address_of(customer: CustomerRef) -> Address:
 
 @dataclass(frozen=True, slots=True)
 class MailBuilder:
-    """`queues` and `configuration` return the newest copies. `key` signs Message-IDs under `domain`; times are shown in
-    `zone`.
+    """`queues` and `configuration` return the newest copies. `key` signs Message-IDs under `domain`. `zone`
+    and `language` are the desk's, for readers who have chosen none.
 
     `reply_tags`: replies come back to an address that names the ticket (decision 0028).
     """
@@ -52,6 +55,18 @@ class MailBuilder:
     zone: tzinfo = UTC
     inputs: PolicyInputs = field(default_factory=PolicyInputs)
     reply_tags: bool = False
+    language: Language = "en"
+
+    @property
+    def desk(self) -> Translator:
+        """The language and time zone of readers who have chosen none."""
+        return Translator(self.language, self.zone)
+
+    def translator_of(self, reader: Person | None) -> Translator:
+        """The language and time zone in which somebody reads; the desk's of somebody without a record."""
+        if reader is None:
+            return self.desk
+        return Translator(language_of(reader.language, otherwise=self.language), zone_of_person(reader, self.zone))
 
     def mail(
         self, kind: NotificationKind, event: Recorded, queue: QueueRef, *, distinct: str = "", **fields: Any
@@ -97,7 +112,8 @@ class MailBuilder:
 
     def body_parts(self, about: About, customer: CustomerRef, agent: PersonRef) -> BodyParts:
         """Salutation and signature, from the documents that the queue names or from its own texts (A8.03, A8.04)."""
-        return BodyParts(*self.around(about.queue, self.variables(about, customer, agent)))
+        salutation, signature = self.around(about.queue, self.variables(about, customer, agent))
+        return BodyParts(salutation, signature, say=self.translator_of(self.inputs.people.get(customer.id)))
 
     def around(self, ref: QueueRef, variables: templates.Variables) -> tuple[str, str]:
         """Salutation and signature of a queue."""

@@ -1,27 +1,26 @@
 """Subjects, and the lines that mark quoted and forwarded messages."""
 
+from datetime import datetime
+
+from shared.languages.translator import N_, Translator
 from shared.rules.subjects import REPLY, token
 
-ATTRIBUTIONS = {
-    "en": "On {date}, {name} wrote:",
-    "nb": "Den {date} skrev {name}:",
+ATTRIBUTION = N_("On {date}, {name} wrote:")
+"""The line above a quote."""
+OTHER_ATTRIBUTIONS = {
     "nn": "Den {date} skreiv {name}:",
-    "no": "Den {date} skrev {name}:",
-    "sv": "Den {date} skrev {name}:",
     "da": "Den {date} skrev {name}:",
-    "nl": "Op {date} schreef {name}:",
     "de": "Am {date} schrieb {name}:",
     "fr": "Le {date}, {name} a écrit :",
-    "ru": "{date}, {name} пишет:",
     "es": "El {date}, {name} escribió:",
     "it": "Il {date}, {name} ha scritto:",
     "pl": "Dnia {date}, {name} napisał(a):",
 }
-"""The line above a quote, by language."""
+"""The same in languages without a catalogue."""
 LEFT_OUT = "[...]"
 
-FORWARDED, END = "---- Forwarded message ----", "---- End of forwarded message ----"
-WHOLE_TEXT_ATTACHED = "[The whole text is in the attached file.]"
+FORWARDED, END = N_("---- Forwarded message ----"), N_("---- End of forwarded message ----")
+WHOLE_TEXT_ATTACHED = N_("[The whole text is in the attached file.]")
 
 
 def reply_subject(number: str, subject: str) -> str:
@@ -49,10 +48,15 @@ def _begun(number: str, subject: str) -> tuple[int, int, str]:
             return prefixes, tokens, subject[place:]
 
 
-def attribution(language: str | None, date: str, name: str) -> str:
-    """The line above a quote, in the reader's language if it is known."""
-    known = ATTRIBUTIONS.get((language or "").lower().partition("-")[0].partition("_")[0], ATTRIBUTIONS["en"])
-    return known.format(date=date, name=name)
+def attribution(say: Translator, language: str | None, when: datetime, name: str) -> str:
+    """The line above a quote, in the reader's language if it is known. `say` is the reader's translator.
+
+    Where we have the words of a language alone, the date is in figures, which everybody reads.
+    """
+    primary = (language or "").lower().replace("_", "-").partition("-")[0]
+    if primary in OTHER_ATTRIBUTIONS:
+        return OTHER_ATTRIBUTIONS[primary].format(date=say.figures(when), name=name)
+    return say.gettext(ATTRIBUTION, date=say.moment(when), name=name)
 
 
 def opening_subject(number: str, subject: str) -> str:

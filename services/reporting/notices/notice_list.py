@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
@@ -13,6 +13,8 @@ from services.reporting.notices.sentences import Notice, sentence
 from services.reporting.visibility import scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
+from shared.languages.known import Language
+from shared.languages.translator import Translator, translator
 from shared.rules.access import Identity
 from shared.timestamps import timestamp
 
@@ -22,7 +24,7 @@ MOST_COUNTED = 1_000
 
 _COLUMNS = """n.person_id, n.id, n.at, n.kind, n.ticket_id, t.number, t.title, s.notice IS NOT NULL AS seen,
        h.type, h.data, h.actor_kind, h.actor_id, g.data -> 'rule' ->> 'name' AS rule,
-       p.document ->> 'timezone' AS timezone"""
+       p.document ->> 'timezone' AS timezone, p.document ->> 'language' AS language"""
 _MORE = """
   LEFT JOIN desk.history h ON h.ticket_id = n.ticket_id AND h.id = n.cause
   LEFT JOIN desk.history g ON g.ticket_id = n.ticket_id AND g.number = n.number
@@ -30,12 +32,13 @@ _MORE = """
 """
 _SEEN = "LEFT JOIN projections.notices_seen s ON s.person_id = n.person_id AND s.notice = n.id"
 # $1: the person, $2: whether they read everything, $3: the queues that they read.
+_LISTED = f"n.person_id = $1 AND n.at > now() - interval '{DAYS} days'"
+_READABLE = "($2 OR (t.queue_id = ANY($3) AND t.state_type <> 'removed'))"
 _MINE = f"""
   FROM desk.notices n
   JOIN desk.tickets t ON t.id = n.ticket_id
   {_SEEN}
- WHERE n.person_id = $1 AND n.at > now() - interval '{DAYS} days'
-   AND ($2 OR (t.queue_id = ANY($3) AND t.state_type <> 'removed'))
+ WHERE {_LISTED} AND {_READABLE}
 """
 PAGE = f"""
 WITH page AS MATERIALIZED (
@@ -50,7 +53,17 @@ SELECT {_COLUMNS}
   {_MORE}
  ORDER BY n.at DESC, n.id DESC
 """
-UNSEEN = f"SELECT count(*) FROM (SELECT {_MINE} AND s.notice IS NULL LIMIT {MOST_COUNTED}) AS unseen"
+# Asked whenever somebody looks at their desk, so that it costs the same however many notices they have.
+UNSEEN = f"""
+WITH newest AS MATERIALIZED (
+    SELECT n.* FROM desk.notices n WHERE {_LISTED} ORDER BY n.at DESC, n.id DESC LIMIT {MOST_COUNTED}
+)
+SELECT count(*)
+  FROM newest n
+  JOIN desk.tickets t ON t.id = n.ticket_id
+  {_SEEN}
+ WHERE {_READABLE} AND s.notice IS NULL
+"""
 # Everybody's of these entries of histories. Who may read the ticket is for the caller to ask.
 GIVEN = f"""
 SELECT {_COLUMNS}, n.number AS entry
@@ -78,12 +91,13 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class NoticeList:
-    """`pool` is for reads, `writes` for marks. `zone` is the desk's."""
+    """`pool` is for reads, `writes` for marks. `zone` and `language` are the desk's."""
 
     pool: Pool
     writes: Pool
     directory: DirectoryCopy
     zone: ZoneInfo
+    language: Language = "en"
 
     async def page(self, who: Identity, after: tuple[datetime, UUID] | None, limit: int) -> Sequence[asyncpg.Record]:
         """The rows of a page, from the one after `after` on."""
@@ -96,7 +110,7 @@ class NoticeList:
         return [self._shown(row, names) for row in rows]
 
     async def unseen(self, who: Identity) -> int:
-        """How many notices somebody has not seen, at most MOST_COUNTED."""
+        """How many of their newest notices (MOST_COUNTED) somebody has not seen."""
         found: int = await self.pool.fetchval(UNSEEN, *self._rights(who))
         return found
 
@@ -136,9 +150,10 @@ class NoticeList:
 
     def _shown(self, row: asyncpg.Record, names: Mapping[str, str]) -> Row:
         data = row["data"] or {}
+        say = translator(row["language"], zone=row["timezone"], desk=Translator(self.language, self.zone))
         # A rule is named by its id and version.
         rule = names.get(str(row["actor_id"]).partition("/")[0]) if row["actor_kind"] == "rule" else None
-        actor = f"The rule {rule}" if rule else names.get(row["actor_id"] or "", "")
+        actor = say.gettext("The rule {rule}", rule=rule) if rule else names.get(row["actor_id"] or "", "")
         notice = Notice(
             kind=row["kind"],
             reader=row["person_id"],
@@ -146,22 +161,15 @@ class NoticeList:
             data=data,
             actor=actor,
             rule=row["rule"] or (data.get("rule") or {}).get("name") or "",
-            zone=self._zone(row["timezone"]),
         )
         return {
             "id": str(row["id"]),
             "at": timestamp(row["at"]),
             "kind": row["kind"],
             "ticket": {"id": str(row["ticket_id"]), "number": row["number"], "title": row["title"]},
-            "text": sentence(notice),
+            "text": sentence(notice, say),
             "seen": row["seen"],
         }
-
-    def _zone(self, name: str | None) -> ZoneInfo:
-        try:
-            return ZoneInfo(name) if name else self.zone
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            return self.zone
 
 
 def _person(row: asyncpg.Record) -> UUID | None:

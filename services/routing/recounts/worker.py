@@ -2,8 +2,8 @@
 
 A queue is worked through ticket by ticket, in small batches. A batch records its events and moves on in one
 transaction; so a process that dies loses nothing, and nothing is done twice. Any number of processes may work: each
-takes another queue. After each batch the worker rests as long as the batch took. So it takes at most half of the time of
-one process, and less when the desk is busy.
+takes another queue. After each batch the worker rests twice as long as the batch took. So it takes at most a third of the
+time of one process, and less when the desk is busy.
 """
 
 import asyncio
@@ -38,6 +38,9 @@ TOTAL = Gauge("ledgerdesk_recount_tickets", "Open tickets that the changes under
 COUNTED = Counter("ledgerdesk_recounted_tickets_total", "Tickets whose clocks were counted anew")
 PARKED = Counter("ledgerdesk_recount_parked_total", "Tickets whose clocks could not be counted anew, and were parked")
 POLL_SECONDS = 1.0
+RESTS = 2
+"""After a batch the worker rests so many times as long as it took."""
+LONGEST_REST_SECONDS = 5.0
 AT_ONCE = 50
 """Tickets of a batch. An agent's command on one of them waits while it lasts, some 50 ms."""
 LOOKED_THROUGH = 2_000
@@ -95,7 +98,7 @@ SELECT coalesce(sum(total), 0)::integer AS total, coalesce(sum(greatest(total - 
 
 
 class Recounts:
-    """The background worker. `copy` is brought up to date before each batch."""
+    """The background worker. `copy` is brought up to date for each batch."""
 
     def __init__(self, store: Store, conclude: Conclusions, copy: DirectoryCopy) -> None:
         self.store, self.conclude, self.copy = store, conclude, copy
@@ -121,7 +124,7 @@ class Recounts:
             self.heartbeat.beat()
             await self._show()
             if worked:
-                await asyncio.sleep(time.monotonic() - started)
+                await asyncio.sleep(min(RESTS * (time.monotonic() - started), LONGEST_REST_SECONDS))
             else:
                 await set_within(self._requested, POLL_SECONDS)
 
@@ -146,11 +149,11 @@ class Recounts:
         return True
 
     async def _batch(self, limit: int) -> bool:
-        await self.copy.load()
         async with self.runner.transaction() as (connection, unit):
             job = await _job(connection)
             if job is None:
                 return False
+            await self.copy.load()  # after the job, so that it has the change that the job is about
             chosen, looked_at = await _tickets(connection, job, limit)
             locked = await self.store.lock(connection, chosen) if chosen else []
             hit("recounts.locked")

@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from uuid_utils.compat import uuid7
 
-from services.gateway.drafts import drafts, sending
+from services.gateway.drafts import drafts, drafts_api, sending
 from services.gateway.drafts.drafts import Drafts
 from tests.services.gateway.conftest import Answer, Client, Gateway
 from tests.services.gateway.upstream import Asked, applied, response
@@ -227,6 +228,28 @@ async def test_the_ticket_may_be_named_by_its_number_and_is_looked_up_once(desk:
     asked = len(desk.service.asked)
     assert (await kari.put(at(KEY), written("y"))).status == 200
     assert len(desk.service.asked) == asked
+
+
+async def test_a_ticket_that_was_opened_a_moment_ago_is_waited_for(
+    desk: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kari, young = await desk.person("kari", "agent"), str(uuid7())
+    asked: list[str] = []
+
+    async def late(request: Asked, writer: asyncio.StreamWriter) -> bool:
+        if request.method == "GET" and request.target == f"/api/v1/tickets/{young}":
+            asked.append(request.target)
+            known = len(asked) >= 3
+            body = orjson.dumps({"id": young})
+            writer.write(response(body=body) if known else response("404 Not Found", b"{}", content_type=PROBLEM))
+            return True
+        return await services(request, writer)
+
+    desk.service.behaviour = late
+    assert (await kari.put(at(KEY), written("x", ticket=young))).body["ticket"] == young
+    assert len(asked) == 3
+    monkeypatch.setattr(drafts_api, "WAIT_SECONDS", 0.0)
+    assert pointers(await kari.put(at("other"), written("x", ticket=str(uuid7())))) == ["/ticket"]
 
 
 @pytest.mark.parametrize("status", ["500 Internal Server Error", "503 Service Unavailable"])

@@ -1,10 +1,18 @@
 """A password that somebody else has set: its person changes it before anything else (A10.11)."""
 
 import asyncio
+import os
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from services.gateway.live.link import Link
+from services.gateway.live.sign_in_watch import SignInWatch
+from services.gateway.live.streams import Streams
+from services.gateway.signing_in.sessions import Sessions
+from shared.testing.keys import SIGNING
+from shared.testing.progress import until
 from tests.services.gateway.conftest import PASSWORD, Answer, Client, Gateway
 from tests.specs.requirement import requirement
 
@@ -159,3 +167,33 @@ async def test_somebody_who_gets_another_password_is_told(gateway: Gateway) -> N
     assert await told() == ["password_set", "password_changed"]
     await put(gateway, password=PASSWORD, name="Kari N.")
     assert len(await told()) == 2
+
+
+@requirement("A10.11")
+async def test_open_streams_end_once_the_password_must_be_changed(gateway: Gateway) -> None:
+    """With a session of before: the same password was set again, with the flag."""
+    await put(gateway, password=PASSWORD)
+    kari = await gateway.sign_in("kari")
+    sessions, streams = Sessions(gateway.pool, b"key", timedelta(hours=1)), Streams()
+    principal = await sessions.authenticate(str(kari.token))
+    assert principal is not None
+    link = Link(gateway.session, "", SIGNING, streams)
+    stream = streams.add(principal, None, [])
+    watch = SignInWatch(os.environ["LEDGERDESK_DATABASE_URL"], sessions, streams, link)
+    watching = asyncio.create_task(watch.run())
+    try:
+        before = streams.checked
+
+        async def looked() -> bool:
+            return streams.checked > before
+
+        await until(looked)
+        assert not stream.ended
+        await put(gateway, password=PASSWORD, password_must_change=True)
+
+        async def ended() -> bool:
+            return stream.ended
+
+        await until(ended)
+    finally:
+        watching.cancel()

@@ -16,7 +16,16 @@ from aiokafka import AIOKafkaProducer
 
 from services.notify import app
 from shared.blobs.store import BlobStore
-from shared.contracts.directory import Member, PersonRetired, PersonSaved, Queue, QueueSaved, Template, TemplateSaved
+from shared.contracts.directory import (
+    Member,
+    Person,
+    PersonRetired,
+    PersonSaved,
+    Queue,
+    QueueSaved,
+    Template,
+    TemplateSaved,
+)
 from shared.contracts.envelope import Recorded, encode
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived
@@ -197,7 +206,7 @@ async def test_the_receipt_and_the_reply_of_a_ticket_are_sent_once(running: Runn
     body = answer.get_body(("plain",))
     assert body is not None
     words = " ".join(body.get_content().split())
-    wrote = "On 2026-11-23 08:30 UTC, Per Hansen wrote: > Since this morning."
+    wrote = "On 23 November 2026, 08:30 UTC, Per Hansen wrote: > Since this morning."
     assert words == f"Hei Per Hansen, Please send us the serial number. Vennlig hilsen Kari {wrote}"
 
     for event in (first, said):
@@ -208,6 +217,20 @@ async def test_the_receipt_and_the_reply_of_a_ticket_are_sent_once(running: Runn
     assert len(await running.notify.events(ticket)) == 4
     assert len(running.mails(per.email)) == 2
     assert await running.notify.waiting() == []
+
+
+@requirement("A21.06", "A10.03")
+async def test_a_customer_with_a_record_reads_in_their_own_language(running: Running) -> None:
+    per, ticket = customer(), uuid4()
+    record = Person(id=per.id, login=per.email, name="Per", email=per.email, roles=("customer",), language="nb-NO")
+    await running.happens(record.id, PersonSaved(person=record))
+    await running.until_known(record.id)
+    await running.happens(ticket, opened(customer=per))
+    await running.until_events(ticket, 2)
+    (receipt,) = running.mails(per.email)
+    assert "Vi har mottatt henvendelsen din" in str(receipt["Subject"])
+    body = receipt.get_body(("plain",))
+    assert body is not None and body.get_content().startswith("Hei,")
 
 
 async def test_an_unknown_queue_does_not_stop_a_receipt(running: Running) -> None:

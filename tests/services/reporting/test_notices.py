@@ -14,6 +14,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.notices import notices_api
 from services.reporting.notices.notice_list import DAYS, NoticeList
+from services.reporting.notices.sentences import SENTENCES, Notice, sentence
 from services.reporting.stats import api as stats_api
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Member
@@ -38,6 +39,8 @@ from shared.directory.copy import DirectoryCopy
 from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
+from shared.languages.known import LOCALES
+from shared.languages.translator import Translator
 from shared.messaging.consuming.delivery import Delivered
 from shared.messaging.consuming.projection import Position
 from shared.projections import sets
@@ -234,13 +237,13 @@ DUE = datetime(2026, 11, 29, 9, 20, tzinfo=UTC)
             "deadline_warned",
             DeadlineWarned(clock="first_answer", due_at=DUE, sla=GOLD, warn_at=DUE, fired_at=DUE),
             None,
-            "The first answer is due by 2026-11-29 10:20 CET.",
+            "The first answer is due by 29 November 2026, 10:20 CET.",
         ),
         (
             "deadline_broken",
             DeadlineBroken(clock="solution", due_at=DUE, sla=GOLD, fired_at=DUE),
             None,
-            "The solution was due by 2026-11-29 10:20 CET. That time is over.",
+            "The solution was due by 29 November 2026, 10:20 CET. That time is over.",
         ),
         (
             "rule",
@@ -308,6 +311,24 @@ async def work(bell: Bell, desk: sets.ProjectionSet, generation: int, delivered:
         assert await desk.handlers(generation)[TICKETS].work(connection, delivered, set()) == []
 
 
-async def test_a_person_of_an_unknown_zone_reads_times_in_that_of_the_desk() -> None:
-    notices = NoticeList(None, None, None, ZoneInfo("Europe/Oslo"))  # type: ignore[arg-type]
-    assert notices._zone("Mars/Olympus") == notices._zone(None) == ZoneInfo("Europe/Oslo")
+@requirement("A21.06")
+@pytest.mark.parametrize("kind", SENTENCES)
+def test_a_notice_is_in_its_readers_language(kind: str) -> None:
+    event = {"clock": "solution", "due_at": "2026-11-29T09:20:00+00:00", "was": {"id": "x", "name": "Ola"}}
+    for data in (event, {}):
+        for actor, rule in (("Ola", "Night watch"), ("", "")):
+            notice = Notice(kind, KARI.person_id, "OwnerChanged", data, actor, rule)
+            told = {sentence(notice, Translator(language, ZoneInfo("Europe/Oslo"))) for language in LOCALES}
+            assert len(told) == len(LOCALES) and all(each.endswith(".") and "{" not in each for each in told)
+
+
+@requirement("A21.06")
+async def test_the_language_is_that_of_the_readers_record(bell: Bell) -> None:
+    ticket = await bell.open(ONE, "hums")
+    await bell.told(ticket, REMINDER, "reminder", KARI, EVA)
+    await bell.rows.pool.execute(
+        'UPDATE directory.documents SET document = document || \'{"language": "nn"}\' WHERE id = $1', KARI.person_id
+    )
+    (mine,), (evas,) = await bell.items(), await bell.items(EVA)
+    assert mine["text"] == "Tiden som denne saken skulle vente til, er kommet."
+    assert evas["text"] == "The time until which this ticket was to wait has come."

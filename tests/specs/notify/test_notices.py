@@ -60,7 +60,7 @@ def test_the_holder_of_an_expired_lock_is_told() -> None:
     assert one.sender == Address(email="it@help.example.org", name="IT desk")
     assert one.auto_submitted == "auto-generated"
     assert message_ids.tickets_named(KEY, one.message_id) == [TICKET]
-    for words in ("Hello Kari,", NUMBER, TITLE, "IT support", "2026-11-23 08:30 UTC"):
+    for words in ("Hello Kari,", NUMBER, TITLE, "IT support", "23 November 2026, 08:30 UTC"):
         assert words in one.text
     assert "unknown" not in one.text
 
@@ -99,7 +99,7 @@ def test_a_reminder_reaches_the_owner() -> None:
     assert command.mail.to == (Address(email="kari@help.example", name="Kari"),)
     assert command.mail.subject == f"[Ticket#{NUMBER}] Reminder: {TITLE}"
     assert command.mail.auto_submitted == "auto-generated"
-    for words in ("Hello Kari,", NUMBER, TITLE, "until 2026-11-23 08:30 UTC", "You own it."):
+    for words in ("Hello Kari,", NUMBER, TITLE, "until 23 November 2026, 08:30 UTC", "You own it."):
         assert words in command.mail.text
 
 

@@ -45,7 +45,7 @@ def answer(made: Policies, text: str = "Send it in.", **message: Any) -> Outgoin
 
 def test_a_reply_quotes_the_message_below_the_signature() -> None:
     assert answer(having()).text == (
-        "Send it in.\n\nKari\n\nOn 2026-11-23 08:30 UTC, Per Hansen wrote:\n> It hums.\n>\n> Loudly.\n"
+        "Send it in.\n\nKari\n\nOn 23 November 2026, 08:30 UTC, Per Hansen wrote:\n> It hums.\n>\n> Loudly.\n"
     )
 
 
@@ -53,7 +53,7 @@ def test_the_quote_is_in_the_html_too_and_is_escaped() -> None:
     html = answer(having("<b>It</b> hums & hums."), html="<p>Send <i>it</i> in.</p>").html
     assert html is not None
     assert html.endswith(
-        "<p>On 2026-11-23 08:30 UTC, Per Hansen wrote:</p>\n"
+        "<p>On 23 November 2026, 08:30 UTC, Per Hansen wrote:</p>\n"
         '<blockquote type="cite"><p>&lt;b&gt;It&lt;/b&gt; hums &amp; hums.</p></blockquote>'
     )
 
@@ -92,12 +92,12 @@ def test_a_message_after_the_answered_one_is_not_quoted() -> None:
 @pytest.mark.parametrize(
     ("language", "line"),
     [
-        ("nb", "Den 2026-11-23 08:30 UTC skrev Per Hansen:"),
-        ("NL", "Op 2026-11-23 08:30 UTC schreef Per Hansen:"),
-        ("ru-RU", "2026-11-23 08:30 UTC, Per Hansen пишет:"),
+        ("nb", "Den 23. november 2026, 08:30 UTC skrev Per Hansen:"),
+        ("NL", "Op 23 november 2026, 08:30 UTC schreef Per Hansen:"),
+        ("ru-RU", "23 ноября 2026 г., 08:30 UTC, Per Hansen пишет:"),
         ("de_CH", "Am 2026-11-23 08:30 UTC schrieb Per Hansen:"),
-        ("xx", "On 2026-11-23 08:30 UTC, Per Hansen wrote:"),
-        (None, "On 2026-11-23 08:30 UTC, Per Hansen wrote:"),
+        ("xx", "On 23 November 2026, 08:30 UTC, Per Hansen wrote:"),
+        (None, "On 23 November 2026, 08:30 UTC, Per Hansen wrote:"),
     ],
 )
 @requirement("A21.06")

@@ -60,7 +60,7 @@ def test_a_forward_has_the_agents_words_their_signature_and_the_original_in_a_bl
         "---- Forwarded message ----\n"
         "From: Per Hansen <per@customer.example>\n"
         "To: it@help.example.org\n"
-        "Date: 2026-11-23 08:30 UTC\n"
+        "Date: 23 November 2026, 08:30 UTC\n"
         "Subject: My computer hums\n"
         "\n"
         "Since this morning.\nLoudly.\n"
@@ -98,7 +98,7 @@ def test_the_subject_of_a_forward_has_one_prefix(subject: str) -> None:
 def test_the_originals_date_is_shown_in_the_desks_time_zone() -> None:
     (command,) = knowing(IT_QUEUE, zone="Europe/Oslo").react(recorded(forwarded()))
     assert isinstance(command, RequestAgentMail)
-    assert "Date: 2026-11-23 09:30 CET" in command.mail.text
+    assert "Date: 23 November 2026, 09:30 CET" in command.mail.text
 
 
 @pytest.mark.parametrize("year", [1, 9999])

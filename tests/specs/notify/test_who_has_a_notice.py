@@ -102,8 +102,8 @@ def test_the_mail_of_a_deadline_names_clock_time_and_agreement() -> None:
     wanting = KARI_PERSON.model_copy(update={"notices": ("escalated",), "timezone": "Europe/Oslo"})
     made = knowing(team(wanting), people=[wanting], owner=KARI)
     (warned,), (broken,) = mails_by(made, WARNED), mails_by(made, BROKEN)
-    assert "The first answer is due by 2026-11-23 09:30 CET (Gold)." in warned.mail.text
-    assert "The solution was due by 2026-11-23 09:30 CET (Gold). That time is over." in broken.mail.text
+    assert "The first answer is due by 23 November 2026, 09:30 CET (Gold)." in warned.mail.text
+    assert "The solution was due by 23 November 2026, 09:30 CET (Gold). That time is over." in broken.mail.text
     assert warned.mail.subject == f"[Ticket#{NUMBER}] A deadline is near: {TITLE}"
     assert "unknown" not in warned.mail.text + broken.mail.text
 
