@@ -143,10 +143,14 @@ def _recount(instance: Instance) -> dict[str, int] | None:
         with urllib.request.urlopen(
             f"http://127.0.0.1:{instance.ports[METRICS['routing']]}/metrics", timeout=5
         ) as answer:
-            lines = answer.read().decode().splitlines()
+            return recount_in(answer.read().decode())
     except OSError:
         return None
-    values = {name: value for name, _, value in (line.partition(" ") for line in lines)}
+
+
+def recount_in(metrics: str) -> dict[str, int]:
+    """The progress of recounts in the metrics of routing."""
+    values = {name: value for name, _, value in (line.partition(" ") for line in metrics.splitlines())}
     names = {"tickets": "ledgerdesk_recount_tickets", "left": "ledgerdesk_recount_tickets_left"}
     return {key: round(float(values.get(name, "0"))) for key, name in names.items()}
 

@@ -166,7 +166,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 routers = [
                     outgoing_api.router(outgoing, copy),
                     report_mails_api.router(store),
-                    account_mails_api.router(parts.pool, Letters(mail.domain, mail.desk)),
+                    account_mails_api.router(parts.pool, Letters(mail.key, mail.domain, mail.desk)),
                 ]
             yield parts.process(routers)
         finally:

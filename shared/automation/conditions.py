@@ -26,9 +26,7 @@ _Some = Field(min_length=1, max_length=MOST_VALUES)
 
 
 class AnyTest(Part):
-    """A test of one field."""
-
-    field: str
+    """A test of one `field`."""
 
     @model_validator(mode="after")
     def _has_one_test(self) -> Self:

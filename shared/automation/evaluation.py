@@ -44,19 +44,23 @@ def compiled(condition: Mapping[str, Any], calendars: Mapping[str, Calendar]) ->
 
 
 def _all(conditions: Sequence[Holds]) -> Holds:
-    match conditions:
-        case [only]:
-            return only
-        case _:
-            return lambda facts: all(holds(facts) for holds in conditions)
+    def holds(facts: Facts) -> bool:
+        for each in conditions:  # noqa: SIM110 - twice as fast as `all`, and every event meets every rule
+            if not each(facts):
+                return False
+        return True
+
+    return conditions[0] if len(conditions) == 1 else holds
 
 
 def _any(conditions: Sequence[Holds]) -> Holds:
-    match conditions:
-        case [only]:
-            return only
-        case _:
-            return lambda facts: any(holds(facts) for holds in conditions)
+    def holds(facts: Facts) -> bool:
+        for each in conditions:  # noqa: SIM110 - as above
+            if each(facts):
+                return True
+        return False
+
+    return conditions[0] if len(conditions) == 1 else holds
 
 
 def _is(field: str, values: Sequence[Any], calendars: Mapping[str, Calendar]) -> Holds:

@@ -40,15 +40,18 @@ class WorkingTime(Protocol):
 
     def contains(self, at: datetime) -> bool:
         """Whether this moment is working time. The end of a span is not part of it."""
+        ...
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """The working time from `start` to `end`; nothing if the end is not after the start."""
+        ...
 
     def after(self, start: datetime, worked: timedelta) -> datetime | None:
         """The first moment, not before `start`, at which so much has been worked since `start`.
 
         In UTC. The start itself if nothing is to be worked. None: it does not come within 100 years.
         """
+        ...
 
 
 class Always:

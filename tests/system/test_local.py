@@ -114,7 +114,8 @@ def test_the_status_is_json_when_nothing_runs(tmp_path: Path) -> None:
         check=False,
     )
     found = json.loads(done.stdout)
-    assert set(found) == {"gateway", "lmtp", "processes"} and done.returncode == 1
+    assert set(found) == {"gateway", "lmtp", "processes", "recount"} and done.returncode == 1
+    assert found["recount"] is None
     assert {each["name"] for each in found["processes"]} == {"postgres", "kafka", *SERVICES}
     assert all(each["state"] == "stopped" and each["pid"] is None for each in found["processes"])
 

@@ -46,7 +46,7 @@ MATRIX: dict[str, str] = {
     "listEvents": EVERYBODY,
     # live
     "openStream": EVERYBODY, "putPresence": "1+++4334",
-    "listNotices": EVERYBODY, "markNoticesSeen": "12222222",
+    "listNotices": EVERYBODY, "markNoticesSeen": EVERYBODY,
     # finding
     "searchTickets": EVERYBODY, "suggest": EVERYBODY, "listSearches": EVERYBODY, "getSearch": QUEUE,
     "putSearch": "13+3++++",  # who cannot see it cannot share with its queue: 422

@@ -40,15 +40,15 @@ class Authentication:
         """Raises Problem 401 without a valid sign-in, 403 for a change that another site sends with the cookie and for a
         person who must change the password first, 429 for a person with too many running requests."""
         principal = await self._principal(scope)
+        running: Running | None = scope.get(RUNNING)
+        if running is not None:
+            running.count_for(str(principal.identity.person_id))
         if principal.must_change and (scope["method"], scope["path"]) not in BEFORE_A_CHANGE:
             raise problems.Problem(
                 403,
                 "password-must-change",
                 "Somebody else has set your password. Choose one of your own first (POST /api/v1/session/password).",
             )
-        running: Running | None = scope.get(RUNNING)
-        if running is not None:
-            running.count_for(str(principal.identity.person_id))
         return principal
 
     async def _principal(self, scope: Scope) -> Principal:

@@ -17,6 +17,7 @@ from shared.contracts.parts import Address
 from shared.http.bodies import Body
 from shared.input_types import Line
 from shared.languages.translator import N_, Translator, translator
+from shared.rules import message_ids
 
 Kind = Literal["reset_link", "password_reset", "password_changed", "password_set"]
 
@@ -95,15 +96,19 @@ class AccountMail(Body):
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """`domain` is that of our mails; `desk` has the desk's language and time zone."""
+    """`key` signs Message-IDs under `domain`; `desk` has the desk's language and time zone.
 
+    Intake ignores a mail with a Message-ID of ours: one that a mail server sends to the desk becomes no ticket.
+    """
+
+    key: bytes
     domain: str
     desk: Translator
 
     def mail(self, asked: AccountMail) -> OutgoingMail:
         say = translator(asked.language, zone=asked.timezone, desk=self.desk)
         return OutgoingMail(
-            message_id=f"<account.{asked.id.hex}@{self.domain}>",
+            message_id=message_ids.make(self.key, asked.id, asked.id, self.domain),
             sender=Address(email=f"no-reply@{self.domain}", name=say.gettext(N_("Help desk"))),
             to=(Address(email=asked.email, name=line(asked.name)),),
             subject=say.gettext(SUBJECTS[asked.kind]),

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,8 @@ from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise
 from shared.runtime.waiting import set_within
+
+log = logging.getLogger(__name__)
 
 LONGEST_POLL_SECONDS = 1.0
 BATCH = 100
@@ -155,7 +158,12 @@ class HeldNotices:
             facts, reader = tickets.get(first["ticket_id"]), people.get(first["person_id"])
             if facts is None or reader is None:
                 continue  # they have left meanwhile
-            unit.decide(first["ticket_id"], self._mail(first["ticket_id"], facts, reader, group), _context(first))
+            try:
+                command = self._mail(first["ticket_id"], facts, reader, group)
+            except Exception:  # a bug of ours: the list has the notices, and other mails must not wait for this one
+                log.exception("the mail of notices cannot be written", extra={"ticket": str(first["ticket_id"])})
+                continue
+            unit.decide(first["ticket_id"], command, _context(first))
 
     def _mail(self, stream: UUID, facts: TicketFacts, reader: Person, group: Sequence[asyncpg.Record]) -> Command:
         notices: list[tuple[UUID, str, Mapping[str, Mapping[str, str]]]] = [

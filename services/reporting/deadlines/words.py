@@ -41,14 +41,13 @@ def promise(deadline: Deadline, now: datetime, left: float, state: str, say: Tra
     text = PROMISES.get((deadline.clock, "late" if late else deadline.state))
     if text is None:  # of a later version
         return f"{CLOCKS.get(deadline.clock, deadline.clock)}: {deadline.state}"
-    return say.gettext(
-        text,
-        due=moment(deadline.due_at, say, beside=now),
-        since=moment(deadline.at, say, beside=now),
-        ended=moment(deadline.ended_at, say, beside=now),
-        state=state,
-        left=duration(left, say),
-    )
+    if deadline.state == "paused":
+        since = moment(deadline.at, say, beside=now)
+        return say.gettext(text, since=since, state=state, left=duration(left, say))
+    # Only the times that the text names: lists have many deadlines.
+    times = {"due": deadline.due_at, "ended": deadline.ended_at}
+    named = {name: moment(at, say, beside=now) for name, at in times.items() if f"{{{name}}}" in text}
+    return say.gettext(text, **named)
 
 
 def duration(minutes: float, say: Translator) -> str:
@@ -69,7 +68,7 @@ def moment(at: datetime | None, say: Translator, *, beside: datetime | None = No
     if at is None:
         return "-"
     local = at.astimezone(say.zone)
-    clock = f"{local:%H:%M}"
+    clock = f"{local.hour:02}:{local.minute:02}"
     if beside is None:
         return f"{_date(local, say.language, with_year=True)} {clock}"
     other = beside.astimezone(say.zone)

@@ -32,12 +32,13 @@ _MORE = """
 """
 _SEEN = "LEFT JOIN projections.notices_seen s ON s.person_id = n.person_id AND s.notice = n.id"
 # $1: the person, $2: whether they read everything, $3: the queues that they read.
+_LISTED = f"n.person_id = $1 AND n.at > now() - interval '{DAYS} days'"
+_READABLE = "($2 OR (t.queue_id = ANY($3) AND t.state_type <> 'removed'))"
 _MINE = f"""
   FROM desk.notices n
   JOIN desk.tickets t ON t.id = n.ticket_id
   {_SEEN}
- WHERE n.person_id = $1 AND n.at > now() - interval '{DAYS} days'
-   AND ($2 OR (t.queue_id = ANY($3) AND t.state_type <> 'removed'))
+ WHERE {_LISTED} AND {_READABLE}
 """
 PAGE = f"""
 WITH page AS MATERIALIZED (
@@ -52,7 +53,17 @@ SELECT {_COLUMNS}
   {_MORE}
  ORDER BY n.at DESC, n.id DESC
 """
-UNSEEN = f"SELECT count(*) FROM (SELECT {_MINE} AND s.notice IS NULL LIMIT {MOST_COUNTED}) AS unseen"
+# Asked whenever somebody looks at their desk, so that it costs the same however many notices they have.
+UNSEEN = f"""
+WITH newest AS MATERIALIZED (
+    SELECT n.* FROM desk.notices n WHERE {_LISTED} ORDER BY n.at DESC, n.id DESC LIMIT {MOST_COUNTED}
+)
+SELECT count(*)
+  FROM newest n
+  JOIN desk.tickets t ON t.id = n.ticket_id
+  {_SEEN}
+ WHERE {_READABLE} AND s.notice IS NULL
+"""
 # Everybody's of these entries of histories. Who may read the ticket is for the caller to ask.
 GIVEN = f"""
 SELECT {_COLUMNS}, n.number AS entry
@@ -99,7 +110,7 @@ class NoticeList:
         return [self._shown(row, names) for row in rows]
 
     async def unseen(self, who: Identity) -> int:
-        """How many notices somebody has not seen, at most MOST_COUNTED."""
+        """How many of their newest notices (MOST_COUNTED) somebody has not seen."""
         found: int = await self.pool.fetchval(UNSEEN, *self._rights(who))
         return found
 

@@ -14,7 +14,7 @@ from services.reporting.tickets.read_model.deduplication import ARTICLE_COLUMNS,
 from services.reporting.tickets.read_model.ticket_row import TICKETS_TABLE
 from services.reporting.visibility import ticket_facts
 from shared import addresses
-from shared.clocks.deadlines import Deadline, in_order
+from shared.clocks.deadlines import Deadlines, in_order
 from shared.directory.copy import Configuration, Queues, Someone
 from shared.languages.translator import Translator
 from shared.markup import richtext
@@ -28,9 +28,9 @@ PEOPLE = ("owner_id", "previous_owner_id", "responsible_id", "locked_by_id", "cu
 """The columns that name people or customers."""
 
 
-def deadlines_in(rows: Iterable[asyncpg.Record]) -> list[Deadline]:
-    """The deadlines of these tickets."""
-    return [each for row in rows if row["deadlines"] for each in from_json(row["deadlines"]).values()]
+def deadlines_in(rows: Iterable[asyncpg.Record]) -> dict[UUID, Deadlines]:
+    """The deadlines of those of these tickets that have any."""
+    return {row["id"]: from_json(row["deadlines"]) for row in rows if row["deadlines"]}
 
 
 def people_named_in(rows: Iterable[asyncpg.Record]) -> set[UUID]:
@@ -39,7 +39,8 @@ def people_named_in(rows: Iterable[asyncpg.Record]) -> set[UUID]:
 
 
 class TicketPresenter:
-    """Shows tickets to one person, with the names of today. `people` are those of `people_named_in` who have a record.
+    """Shows tickets to one person, with the names of today. `people` are those of `people_named_in` who have a record,
+    `deadlines` those of `deadlines_in`.
 
     What the person may do with a ticket is worked out once for all rows that are alike.
     """
@@ -50,9 +51,11 @@ class TicketPresenter:
         queues: Queues,
         configuration: Configuration,
         people: Mapping[UUID, Someone],
-        deadlines: DeadlinePresenter,
+        deadlines: Mapping[UUID, Deadlines],
+        promises: DeadlinePresenter,
     ) -> None:
-        self.who, self.queues, self.people, self.deadlines = who, queues, people, deadlines
+        self.who, self.queues, self.people = who, queues, people
+        self.deadlines, self.promises = deadlines, promises
         self._states, self._priorities = configuration.all_states, configuration.priorities
         self._allowed: dict[tuple[Any, ...], list[str]] = {}
 
@@ -97,9 +100,8 @@ class TicketPresenter:
 
     def _deadlines(self, row: asyncpg.Record) -> list[dict[str, Any]]:
         """Customers have none: their rows hold none."""
-        if row["deadlines"] is None:
-            return []
-        return self.deadlines.shown(in_order(from_json(row["deadlines"])), self._state(row)["name"])
+        found = self.deadlines.get(row["id"])
+        return self.promises.shown(in_order(found), self._state(row)["name"]) if found else []
 
     def _priority(self, number: int) -> str:
         priority = self._priorities.get(str(number))

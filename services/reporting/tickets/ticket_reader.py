@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -26,6 +26,8 @@ from shared.languages.translator import Translator
 from shared.rules.access import Access, Identity, may, rights
 from shared.rules.subjects import number_in
 
+YOUNG = timedelta(seconds=2)
+"""So long after its opening a reader waits for a ticket to reach its queue."""
 TicketReference = Annotated[str, Path(max_length=64, description="The id or number of the ticket.")]
 FOR_AGENTS = "SELECT * FROM desk.tickets WHERE {} = $1"
 FOR_CUSTOMERS = "SELECT * FROM desk.customer_tickets WHERE id = $1"
@@ -74,11 +76,12 @@ class TicketReader:
     ) -> TicketPresenter:
         """Shows these tickets to somebody, with the names of today. `at`: the moment of the rows, if it is not now."""
         people = await self.directory.people(people_named_in(rows))
-        deadlines = DeadlinePresenter(at or datetime.now(UTC))
-        if found := deadlines_in(rows):
+        deadlines, promises = deadlines_in(rows), DeadlinePresenter(at or datetime.now(UTC))
+        if deadlines:
             say = Translator(await self.language(who), zone_of(who, self.zone))
-            deadlines = DeadlinePresenter(deadlines.at, say, await self.calendars.of(found))
-        return TicketPresenter(who, self.directory.queues, self.directory.configuration, people, deadlines)
+            calendars = await self.calendars.of([each for some in deadlines.values() for each in some.values()])
+            promises = DeadlinePresenter(promises.at, say, calendars)
+        return TicketPresenter(who, self.directory.queues, self.directory.configuration, people, deadlines, promises)
 
     async def language(self, who: Identity) -> Language:
         """The language of a person's record; the desk's if it names none that there is."""
@@ -103,6 +106,15 @@ class TicketReader:
         if public is None:
             raise problems.not_found()
         return FoundTicket(public, as_agent=False)
+
+    async def queued_ticket(self, reference: str, who: Identity) -> FoundTicket:
+        """As `ticket`. One that was opened a moment ago is shown as the desk has taken it up, with its deadlines."""
+        found = await self.ticket(reference, who)
+        row = found.row
+        if "routing" in row["seen"] or datetime.now(UTC) - row["created_at"] > YOUNG:
+            return found
+        await wait_until_shown(self.pool, "desk.tickets", [Written("routing", row["id"], 1)])
+        return await self.ticket(reference, who)
 
     def may_see(self, who: Identity, row: asyncpg.Record) -> bool:
         """Whether this person may read a ticket. Only administrators may read one that was removed."""

@@ -107,7 +107,7 @@ def router(reader: TicketReader) -> APIRouter:
     async def get_ticket(ref: TicketReference, who: Caller, written: Awaited, as_of: AsOf = None) -> Response:
         headers = await reader.wait_until_shown(written)
         who = await reader.directory.recognised(who)
-        found = await reader.ticket(ref, who)
+        found = await reader.queued_ticket(ref, who)
         moment = await moment_of(reader.pool, reader.directory, who, as_of, written)
         if moment is not None:
             return json_response(await ticket_then(reader, who, found, moment))

@@ -18,6 +18,11 @@ INSERT INTO routing.suspended_triggers (trigger_id, version, reason) VALUES ($1,
 RETURNING 1
 """
 VERSION = "SELECT version FROM es.streams WHERE stream_id = $1"
+EVER_SAVED = """
+SELECT count(DISTINCT (d.kind, d.slug))
+  FROM unnest($1::text[], $2::text[]) AS n(kind, slug)
+  JOIN directory.documents d ON d.kind = n.kind AND d.slug = n.slug
+"""
 SUSPENDED = "SELECT trigger_id, version FROM routing.suspended_triggers WHERE trigger_id = ANY($1)"
 
 
@@ -44,6 +49,16 @@ async def suspend_now(store: Store, rule: RuleRef, reason: str) -> bool:
         await store.append([append], connection=connection)
     store.appended.set()
     return True
+
+
+async def ever_saved(connection: Connection | Pool, documents: Iterable[tuple[str, str]]) -> bool:
+    """Whether this service has heard of all these documents, by kind and slug; retired ones count.
+
+    One that it has not heard of is on its way: documents of different kinds do not arrive in their order.
+    """
+    named = list(dict.fromkeys(documents))
+    known = await connection.fetchval(EVER_SAVED, [kind for kind, _ in named], [slug for _, slug in named])
+    return bool(known == len(named))
 
 
 async def suspended(connection: Connection | Pool, triggers: Iterable[UUID]) -> frozenset[tuple[UUID, int]]:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Never
 from uuid import UUID
 
@@ -31,7 +31,9 @@ from services.routing.ticket.context import Actor
 from services.routing.triggers.matching import WHOLE, actor_of
 from shared.automation.actions import Assign as AssignAction
 from shared.automation.actions import MacroAction, SetResponsible
-from shared.contracts.parts import RuleRef
+from shared.contracts.event import Event
+from shared.contracts.parts import PersonRef, RuleRef
+from shared.contracts.routing import OwnerChanged
 from shared.database import Connection
 from shared.directory.copy import Configuration
 from shared.eventstore.errors import Raced
@@ -65,6 +67,8 @@ POLL_SECONDS = 0.5
 BUSY_SECONDS = 0.05
 MEASURE_SECONDS = 15.0
 AT_ONCE = 100
+PATIENCE = timedelta(minutes=1)
+"""So long a condition may name what is not known here before its trigger is suspended."""
 
 Unit = UnitOfWork[Command, Ticket]
 ConcludeAtDepth = Callable[[int], Conclude[Command, Ticket]]
@@ -84,7 +88,9 @@ class TriggerWorker:
         self.conclude, self.idle = conclude, idle
         self._matched = asyncio.Event()
         self._measured_at = 0.0
+        self.patience = PATIENCE
         self._told = set[RuleRef]()
+        self._unusable_since: dict[RuleRef, datetime] = {}
         self._by_id: tuple[Configuration, dict[UUID, bool]] | None = None
         self.heartbeat = Heartbeat()
 
@@ -197,6 +203,7 @@ class TriggerWorker:
                 for event in events:
                     after = ticket.evolve(after, event)
                 await self.operations.permit(request, before, events, after)
+                await self._nobody_away_is_owner(events)
                 if events:
                     unit.decide(match.ticket, made, self._context(match))
                     ACTS.inc()
@@ -205,9 +212,25 @@ class TriggerWorker:
         except Rejected as refusal:
             self._leave_out(unit, match, action.do, refusal.reason)
         except Refusal as refusal:
-            if isinstance(refusal, Invalid) and not isinstance(action, AssignAction | SetResponsible):
+            if isinstance(refusal, Invalid) and await self._is_broken(connection, action):
                 await self._suspend(connection, unit, match, f"{action.do}: {refusal.detail}")
             self._leave_out(unit, match, action.do, await self._reason(refusal, action))
+
+    async def _nobody_away_is_owner(self, events: Sequence[Event]) -> None:
+        """Rules give nothing to who is away (A21.01). Raises Rejected."""
+        for event in events:
+            match event:
+                case OwnerChanged(to=PersonRef() as person):
+                    if await self.operations.assignees.is_away(person.id, utc_now()):
+                        raise Rejected(f"{person.name} is away.")
+                case _:
+                    pass
+
+    async def _is_broken(self, connection: Connection, action: MacroAction) -> bool:
+        """Whether what an action says is impossible on every ticket. People may leave; the rule stays in use."""
+        if isinstance(action, AssignAction | SetResponsible):
+            return False
+        return await suspension.ever_saved(connection, actions.documents(action))
 
     def _leave_out(self, unit: Unit, match: WaitingMatch, action: str, reason: str) -> None:
         LEFT_OUT.inc()
@@ -286,11 +309,17 @@ class TriggerWorker:
             log.warning("trigger %s is suspended: %s", match.rule.id, reason)
 
     async def _suspend_unusable(self) -> None:
-        """Triggers whose conditions cannot be evaluated match nothing: the administrators are told."""
-        for unusable in self.idle.rules().unusable:
-            if unusable.ref not in self._told:
-                await suspension.suspend_now(self.store, unusable.ref, unusable.reason)
-                self._told.add(unusable.ref)
+        """Triggers whose conditions cannot be evaluated match nothing: the administrators are told.
+
+        Not at once: a calendar that a condition names may arrive after the trigger.
+        """
+        unusable = {each.ref: each.reason for each in self.idle.rules().unusable}
+        now = utc_now()
+        self._unusable_since = {ref: self._unusable_since.get(ref, now) for ref in unusable}
+        for ref, since in self._unusable_since.items():
+            if ref not in self._told and now - since >= self.patience:
+                await suspension.suspend_now(self.store, ref, unusable[ref])
+                self._told.add(ref)
 
     async def _measure(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -30,13 +30,14 @@ SELECT document::text AS document
   FROM directory.documents
  WHERE kind = 'sla' AND NOT retired AND document ->> 'calendar' = ANY($1)
 """
+# Also of a queue without open tickets: one may be opened a moment later by a process that does not know the change yet.
 # A recount that is under way goes on to the last ticket, and then from the first one to where it was.
 REQUEST = """
 INSERT INTO routing.recounts AS r (queue_id, because, cause, requested_at, total)
 SELECT q.id, $2, $3, clock_timestamp(), p.tickets
   FROM directory.documents q
  CROSS JOIN LATERAL (SELECT count(*) AS tickets FROM routing.places p WHERE p.queue_id = q.id AND p.open) AS p
- WHERE q.kind = 'queue' AND ($1::text[] IS NULL OR q.slug = ANY($1)) AND p.tickets > 0
+ WHERE q.kind = 'queue' AND ($1::text[] IS NULL OR q.slug = ANY($1))
  ORDER BY q.id
     ON CONFLICT (queue_id) DO UPDATE
    SET because = excluded.because,

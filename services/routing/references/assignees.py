@@ -57,6 +57,10 @@ class Assignees:
             loads=loads,
         )
 
+    async def is_away(self, person: UUID, at: datetime) -> bool:
+        """Whether this person is away at that time."""
+        return any(is_away(each, at, self.zone) for each in await self.directory.in_use([person]))
+
     @staticmethod
     def turn(queue: Queue, way: Way) -> UUID:
         """Whose order it is in which somebody of this queue is found."""

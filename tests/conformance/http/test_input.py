@@ -112,6 +112,7 @@ def test_deep_nesting_is_refused_before_it_cannot_be_answered(client: TestClient
     assert post(client, nested(DEEPEST - 2)).status_code == 201
     problem(post(client, nested(DEEPEST)))
     problem(post(client, nested(1000)))
+    assert post(client, nested(DEEPEST)).json()["errors"][0]["pointer"] == "/fields"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from shared.http.serving.application import application
 from shared.http.serving.health import Health
 from shared.languages.known import LOCALES
 from shared.languages.translator import Translator
+from shared.rules import message_ids
 from shared.rules.access import Identity
 from shared.runtime import failpoints
 from shared.testing.keys import KEYS, SIGNING
@@ -23,7 +24,8 @@ from tests.services.notify.desk import MailServer, Notify
 from tests.specs.requirement import requirement
 
 LINK = "https://desk.example.org/password/new/the-secret-of-the-link"
-LETTERS = Letters("help.example.org", Translator())
+KEY = b"the key of the mails of this test"
+LETTERS = Letters(KEY, "help.example.org", Translator())
 
 
 def asked(**more: Any) -> AccountMail:
@@ -167,6 +169,12 @@ def test_a_mail_is_in_the_language_and_zone_of_its_reader(language: str, kind: s
 def test_a_mail_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="AccountMail"):
         asked(**wrong)
+
+
+def test_a_mail_that_comes_back_to_the_desk_is_known_as_its_own() -> None:
+    """Intake ignores it (`services/intake/mail/verdict.py`), so that nobody reads the link in a ticket."""
+    mail = asked()
+    assert message_ids.tickets_named(KEY, LETTERS.mail(mail).message_id) == [mail.id]
 
 
 def test_a_name_is_no_template() -> None:

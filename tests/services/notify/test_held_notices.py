@@ -160,6 +160,21 @@ async def test_many_workers_request_a_mail_once(team_of_two: Desk) -> None:
     assert len(await team_of_two.one.waiting()) == 20
 
 
+async def test_a_mail_that_cannot_be_written_holds_up_no_other(team_of_two: Desk) -> None:
+    broken, whole = uuid4(), uuid4()
+    await team_of_two.happens(broken, *OWNED, wrote("It hums."))
+    await team_of_two.happens(whole, *OWNED, wrote("It hums."))
+    owner = await connect(team_of_two.one.owner_url)
+    await owner.execute(
+        """UPDATE notify.held_notices SET details = '{"time": {"due": "soon"}}' WHERE ticket_id = $1""", broken
+    )
+    await owner.close()
+    await team_of_two.passes(timedelta(seconds=61))
+    while await team_of_two.held().request_due():
+        pass
+    assert (len(await team_of_two.mails(broken)), len(await team_of_two.mails(whole))) == (0, 1)
+
+
 async def test_somebody_who_has_left_gets_no_mail_and_holds_nothing(team_of_two: Desk) -> None:
     ticket = uuid4()
     await team_of_two.happens(ticket, *OWNED, wrote("It hums."))

@@ -19,7 +19,7 @@ from tests.specs.notify.tickets import IT, KARI, person, queued, recorded, team
 from tests.specs.requirement import requirement
 
 KARI_PERSON, OLA = person(1, "Kari"), person(2, "Ola")
-KINDS: list[NotificationKind] = sorted(KINDS_TO_AGENTS)
+KINDS = sorted(KINDS_TO_AGENTS)
 SECRET = QueueRef(id=UUID(int=13), slug="secret", name="Secret")
 SECRET_QUEUE = Queue(id=SECRET.id, slug="secret", name="Secret")
 

@@ -3,9 +3,11 @@
 import asyncio
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from services import routing
 from services.routing.acting.worker import TriggerWorker
 from shared.contracts.directory import Absence, Member, Person, Queue
 from tests.services.routing.test_trigger_faults import WAITING, another_worker
@@ -13,6 +15,9 @@ from tests.services.routing.triggers import left_out, macro, opened, rule, save,
 from tests.services.routing.workplace import ADMIN, ALL, KARI_DOCUMENT, OLA, OLA_DOCUMENT, Workplace
 from tests.specs.requirement import requirement
 
+MIGRATION = Path(routing.__file__).parent / "migrations/0112_rules.sql"
+FILL = MIGRATION.read_text().partition("INSERT INTO routing.owned (ticket_id, owner_id)\n")[2].partition(";")[0]
+"""What the migration finds in the events from before."""
 IN_TURN: dict[str, Any] = {"do": "assign", "to": "round-robin"}
 BY_LOAD: dict[str, Any] = {"do": "assign", "to": "least-loaded"}
 
@@ -100,11 +105,43 @@ async def test_nothing_is_given_to_who_is_away_nor_to_their_substitute_for_them(
     assert await left_out(desk, number) == [("assign", "Nobody in this queue can work on the ticket now.")]
 
 
+@requirement("A21.01")
+async def test_a_rule_gives_nothing_to_a_named_person_who_is_away(desk: Workplace) -> None:
+    queue, people = await pool(desk, 2)
+    await rule(desk, "named", "opened", {"do": "assign", "owner": str(people[0].id)}, {"do": "tag", "tags": ["rest"]})
+    there = await opened(desk, queue=queue)
+    await settled(desk)
+    today = datetime.now(UTC).date()
+    away = Absence(active=True, first_day=today, last_day=today)
+    await save(desk, people[0].model_copy(update={"absence": away}), 2)
+    gone = await opened(desk, queue=queue)
+    await settled(desk)
+    assert await owners(desk, [there, gone]) == ["W0", "-"]
+    assert await left_out(desk, gone) == [("assign", "W0 is away.")]
+    assert (await desk.state(gone)).tags == ("rest",)
+
+
+@requirement("A1.25")
+async def test_who_registers_in_a_drop_in_queue_is_given_to_those_present_in_the_order_of_registering(
+    desk: Workplace,
+) -> None:
+    queue, people = await pool(desk, 3)
+    today = datetime.now(UTC).date()
+    away = Absence(active=True, first_day=today, last_day=today)
+    await save(desk, people[1].model_copy(update={"absence": away}), 2)
+    await rule(desk, "drop-in", "opened", IN_TURN, {"do": "tag", "tags": ["called"]})
+    registered = [await opened(desk, "Guidance, please", queue=queue) for _ in range(5)]
+    await settled(desk)
+    assert await owners(desk, registered) == ["W0", "W2", "W0", "W2", "W0"]
+
+
 @requirement("A6.08")
 async def test_open_tickets_that_somebody_owns_are_counted_through_their_whole_life(desk: Workplace) -> None:
     async def owned() -> dict[str, int]:
         rows = await desk.pool.fetch("SELECT owner_id, count(*) AS n FROM routing.owned GROUP BY owner_id")
         names = {KARI_DOCUMENT.id: "Kari", OLA_DOCUMENT.id: "Ola"}
+        filled = await desk.pool.fetch(f"SELECT owner_id, count(*) AS n FROM ({FILL}) AS f GROUP BY owner_id")
+        assert sorted(map(tuple, filled)) == sorted(map(tuple, rows)), "the migration finds the same in the events"
         return {names[row["owner_id"]]: row["n"] for row in rows}
 
     number, other = await opened(desk), await opened(desk)

@@ -1,4 +1,4 @@
-"""Macros: several actions at once, all or nothing (A8.06, A1.25)."""
+"""Macros: several actions at once, all or nothing (A8.06)."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ async def test_nothing_of_a_macro_happens_if_one_action_is_refused(desk: Workpla
     assert await desk.kinds(number) == before
 
 
-@requirement("A8.06", "A1.25")
+@requirement("A8.06")
 async def test_a_macro_in_bulk_is_all_or_nothing_for_each_ticket_and_locks_none(desk: Workplace) -> None:
     await saved(desk, "mac", *ALL_OF_IT, queues=("it",))
     free, locked, far = await opened(desk), await opened(desk), await opened(desk, queue=HR)

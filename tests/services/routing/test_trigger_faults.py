@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -140,6 +141,9 @@ async def test_a_trigger_whose_condition_is_not_known_here_is_suspended(desk: Wo
     number = await opened(desk)
     await settled(desk)
     assert await notes(desk, number) == 0
+    assert await desk.store.load(made.id) == [], "what it names may still arrive"
+    desk.worker.patience = timedelta()
+    await settled(desk)
     assert [event.type for event in await desk.store.load(made.id)] == ["helpdesk.RuleSuspended.v1"]
 
 
@@ -149,3 +153,11 @@ async def test_a_match_whose_action_is_not_known_here_is_left_out_and_said(desk:
     await settled(desk)
     assert [event.payload.action for event in await by_rules(desk, number)] == ["all"]  # type: ignore[attr-defined]
     assert len(await desk.store.load(made.id)) == 1
+
+
+async def test_what_this_desk_has_not_heard_of_yet_suspends_no_trigger(desk: Workplace) -> None:
+    made = await rule(desk, "early", "opened", {"do": "move", "queue": "on-its-way"})
+    number = await opened(desk)
+    await settled(desk)
+    assert [event.payload.reason for event in await by_rules(desk, number)] == ["No such queue."]  # type: ignore[attr-defined]
+    assert await desk.store.load(made.id) == []

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from services.routing.acting import waiting
+from shared.contracts.parts import PersonRef
 from shared.contracts.routing import (
     NoteAdded,
     PriorityChanged,
@@ -40,7 +41,7 @@ async def test_what_a_trigger_does_is_an_event_that_names_it_its_version_and_its
     quiet = await opened(desk, "It hums")
     await settled(desk)
     (done,) = await by_rules(desk, number)
-    assert done.payload == PriorityChanged(to=5, was=3, by={"id": made.id, "name": "Rule urgent"})
+    assert done.payload == PriorityChanged(to=5, was=3, by=PersonRef(id=made.id, name="Rule urgent"))
     assert done.actor.id == f"{made.id}/3"
     queued = (await desk.events(number))[0]
     assert done.causation_id == queued.causation_id is not None
@@ -321,3 +322,25 @@ async def test_nothing_waits_when_nothing_has_matched(desk: Workplace) -> None:
     await desk.done(number, "tag", {"tags": ["x"]})
     assert await desk.worker.work(100) == 0
     assert await waiting.Parked().parked(desk.pool) == []
+
+
+@requirement("A9.02")
+async def test_a_ticket_is_handled_by_one_unit_and_passed_on_to_the_next(desk: Workplace) -> None:
+    """A sequential process: each unit tags its part as done, and the next one has the ticket."""
+    await rule(
+        desk, "to-hr", "tagged", {"do": "assign", "to": "nobody"}, {"do": "move", "queue": "hr"},
+        {"do": "note", "text": "Checked by IT."}, when={"all": [has("queue", "it"), has("tag", "it-done")]},
+    )  # fmt: skip
+    await rule(
+        desk, "to-secret", "tagged", {"do": "move", "queue": "secret"}, {"do": "set-state", "state": "open"},
+        when={"all": [has("queue", "hr"), has("tag", "hr-done")]},
+    )  # fmt: skip
+    number = await opened(desk)
+    for tag, queue in (("other", "it"), ("it-done", "hr"), ("hr-done", "secret")):
+        await desk.done(number, "tag", {"tags": [tag]}, who=OLA)
+        await settled(desk)
+        state = await desk.state(number)
+        assert state.queue is not None
+        assert state.queue.slug == queue
+    assert state.state.slug == "open"
+    assert await left_out(desk, number) == []

@@ -107,10 +107,11 @@ def test_a_customers_text_is_not_rendered_as_a_template() -> None:
 MOVED = TicketMoved(to=IT, was=HR, by=KARI)
 
 
-@requirement("A10.01", "A10.05", "A10.07")
+@requirement("A10.01", "A10.02", "A10.05", "A10.07")
 @pytest.mark.parametrize(
     ("payload", "kind", "subject", "words"),
     [
+        (opened(channel="web"), "new_ticket", "New ticket", "Since this morning."),
         (opened(), "new_ticket", "New ticket", "Since this morning."),
         (wrote(), "follow_up", "New message", "It hums again."),
         (MOVED, "moved", "Moved here", "was moved to IT support"),

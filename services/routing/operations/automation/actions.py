@@ -41,6 +41,21 @@ def way_of(action: MacroAction) -> Way | None:
             return None
 
 
+def documents(action: MacroAction) -> list[tuple[str, str]]:
+    """The documents that an action names, by kind and slug; people are not among them."""
+    match action:
+        case actions.Move():
+            return [("queue", action.queue), *([("state", action.state)] if action.state is not None else [])]
+        case actions.SetState(state=state) | actions.Note(state=str() as state):
+            return [("state", state)]
+        case actions.SetFields(fields=fields):
+            return [("field", name) for name in fields]
+        case actions.Notify(template=template) | actions.Reply(template=template):
+            return [("template", template)]
+        case _:
+            return []
+
+
 async def commands(
     operations: TicketOperations,
     request: CommandRequest,

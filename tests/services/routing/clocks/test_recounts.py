@@ -17,7 +17,7 @@ from services.routing.ticket.clocks import commands
 from shared.contracts.directory import Calendar
 from shared.contracts.parts import QueueRef
 from shared.contracts.routing import DeadlinesChanged, TicketQueued
-from shared.directory.copy import DirectoryCopy
+from shared.directory.copy import Configuration, DirectoryCopy
 from shared.eventstore.store import Context
 from shared.rules.states import NEW
 from shared.runtime import failpoints
@@ -73,8 +73,9 @@ async def test_a_changed_sla_moves_what_runs_and_names_its_cause(desk: Workplace
 async def test_a_new_name_asks_for_no_recount(desk: Workplace) -> None:
     await save(desk, sla())
     await opened(desk)
+    await recount(desk)
     await save(desk, sla(name="Golden"), 2)
-    assert await desk.pool.fetchval("SELECT count(*) FROM routing.recounts") == 0
+    assert await desk.pool.fetchval("SELECT count(*) FROM routing.recounts WHERE finished_at IS NULL") == 0
 
 
 async def test_only_the_queues_of_the_sla_are_gone_through(desk: Workplace) -> None:
@@ -214,6 +215,17 @@ async def test_a_ticket_that_a_process_decided_with_the_old_sla_is_found(desk: W
     while await work.work():
         pass
     assert await due(desk, number) == 240
+
+
+async def test_a_ticket_that_a_process_opens_without_knowing_the_first_sla_is_found(desk: Workplace) -> None:
+    await save(desk, sla(queues=()))
+    desk.operations.directory.configuration = Configuration()
+    number = await opened(desk)
+    assert await states(desk, number) == {}
+    desk.operations.directory._revision = -1
+    await desk.operations.directory.load()
+    await recount(desk)
+    assert await states(desk, number) == {"first_answer": "running", "solution": "running"}
 
 
 async def test_a_ticket_that_cannot_be_counted_is_parked_and_the_others_are_not(
