@@ -32,7 +32,7 @@ def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
             replayed=outcome.replayed,
             headers={
                 "Location": f"/api/v1/tickets/{opened['id']}",
-                HEADER: encode([Written("intake", UUID(opened["id"]), opened["version"])]),
+                HEADER: encode(_opening(UUID(opened["id"]), opened["version"])),
             },
         )
 
@@ -48,3 +48,9 @@ def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
         return json_response(outcome.response, replayed=outcome.replayed, headers=headers)
 
     return routes
+
+
+def _opening(ticket: UUID, version: int) -> list[Written]:
+    """An opening is one moment in two services (decision 0110): a read that follows it shows the ticket in its queue,
+    and nothing of the opening comes after it."""
+    return [Written("intake", ticket, version), Written("routing", ticket, 1)]
