@@ -17,7 +17,7 @@ def _(data: Data) -> str:
 @summary_of(RuleNotified)
 def _(data: Data) -> str:
     to = ", ".join(dict.fromkeys("a person" if _is_id(each) else each for each in data.get("to", ())))
-    return f"The rule {_rule(data)} sends the template {data.get('template', '')!r} to {to or 'nobody'}"
+    return f"The rule or macro {_rule(data)} sends the template {data.get('template', '')!r} to {to or 'nobody'}"
 
 
 @summary_of(NoticeGiven)
