@@ -28,12 +28,12 @@ from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Candidates, Way
 from services.routing.ticket.automation.rules import LeaveOut
 from services.routing.ticket.context import Actor
-from services.routing.triggers.matching import WHOLE, actor_of
+from services.routing.triggers.matching import actor_of
 from shared.automation.actions import Assign as AssignAction
 from shared.automation.actions import MacroAction, SetResponsible
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef, RuleRef
-from shared.contracts.routing import OwnerChanged
+from shared.contracts.routing import OwnerChanged, RuleActionLeftOut
 from shared.database import Connection
 from shared.directory.copy import Configuration
 from shared.eventstore.errors import Raced
@@ -172,7 +172,7 @@ class TriggerWorker:
     async def _do(self, connection: Connection, unit: Unit, match: WaitingMatch, out_of_use: str | None) -> None:
         unit.conclude = self.conclude(match.depth)
         if out_of_use is not None:
-            self._leave_out(unit, match, WHOLE, out_of_use)
+            self._leave_out(unit, match, RuleActionLeftOut.ALL_ACTIONS, out_of_use)
             return
         try:
             read = [actions.read(action) for action in match.actions]
@@ -181,7 +181,7 @@ class TriggerWorker:
             reason = "This version of the desk does not know one of its actions."
             log.warning("trigger %s: %s", match.rule.id, error)
             await self._suspend(connection, unit, match, reason)
-            self._leave_out(unit, match, WHOLE, reason)
+            self._leave_out(unit, match, RuleActionLeftOut.ALL_ACTIONS, reason)
             return
         finding = [place for place, action in enumerate(read) if actions.way_of(action) is not None]
         for place, action in enumerate(read):

@@ -25,8 +25,6 @@ from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, 
 from shared.eventstore.store import NewEvent
 from shared.eventstore.unit_of_work import Decision, Following
 
-WHOLE = "all"
-"""What is left out if a rule does nothing at all."""
 LONGEST_CHAIN = 5
 """So many rules act one after the other. What the last of them does is answered by none."""
 

@@ -169,6 +169,12 @@ async def test_what_is_wrong_with_a_trigger_is_named(gateway: Gateway, wrong: di
     assert pointer in {error["pointer"] for error in answer.body["errors"]}, answer
 
 
+async def test_a_text_that_is_too_long_is_told_in_characters(gateway: Gateway) -> None:
+    when = {"field": "title", "contains": ["x" * 501]}
+    answer = await (await desk(gateway)).put("/triggers/t", {**TRIGGER, "when": when})
+    assert answer.body["errors"] == [{"pointer": "/when/contains/0", "detail": "Must have at most 500 characters."}]
+
+
 @pytest.mark.parametrize(
     ("wrong", "pointer"),
     [
