@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from services.routing import former_agents, policies, rows, timers
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.worker import TriggerWorker
 from services.routing.operations.tickets import TicketOperations
 from services.routing.recounts.requests import RecountRequests
 from services.routing.recounts.worker import Recounts

@@ -16,7 +16,7 @@ from shared.contracts.directory import Absence, Person
 from shared.database import Pool
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import json_response
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.routes import router as strict
 from shared.input_types import Day, Flag

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from services.routing import ticket
-from services.routing.acting import waiting
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.worker import TriggerWorker
 from services.routing.conclusions import Conclusions
+from services.routing.matches import waiting
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.worker import TriggerWorker
 from services.routing.ticket import Command
 from shared.contracts.event import Event
 from shared.contracts.routing import NoteAdded

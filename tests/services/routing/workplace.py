@@ -13,11 +13,11 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
 from services.routing import ticket, timers
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.app import handlers
 from services.routing.conclusions import Conclusions
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.worker import TriggerWorker
 from services.routing.operations.tickets import TicketOperations
 from services.routing.references import customers, numbers
 from services.routing.references.assignees import Assignees

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
 from services.routing import ticket, timers
-from services.routing.acting import suspension, waiting
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.waiting import WaitingMatch
+from services.routing.matches import suspension, waiting
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.waiting import WaitingMatch
 from services.routing.operations.automation import actions
 from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
