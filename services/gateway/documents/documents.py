@@ -181,8 +181,8 @@ class Documents:
             if kind == "report-schedule":
                 await report_runs.remove_timer(connection, current.id)
             if kind == "person":
+                await connection.execute(FORGET_CREDENTIAL, current.id)  # no sign-in with it ends later than this
                 await end_of_person(connection, current.id, tokens=True)
-                await connection.execute(FORGET_CREDENTIAL, current.id)
                 await connection.execute(FORGET_DRAFTS, current.id)
                 await reset_links.end_of_person(connection, current.id)
         return saved
