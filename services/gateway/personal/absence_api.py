@@ -26,7 +26,7 @@ from shared.input_types import Reference as Named
 class AbsenceDraft(Body):
     """Both days belong to the absence; they are needed if it is active. The substitute is named by login, id or address.
 
-    Their own absence does not count: whoever stands in for the substitute gets nothing from here.
+    If the substitute is away as well, theirs stands in too.
     """
 
     active: Flag

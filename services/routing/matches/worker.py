@@ -16,13 +16,14 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
-from services.routing import ticket, timers
+from services.routing import ticket
 from services.routing.matches import suspension, waiting
 from services.routing.matches.idle import IdleTickets
 from services.routing.matches.waiting import WaitingMatch
 from services.routing.operations.automation import actions
 from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
+from services.routing.recording import write_rows
 from services.routing.rows import Owned, TurnTaken
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Candidates, Way
@@ -160,7 +161,7 @@ class TriggerWorker:
             await self._lock_turns(connection, unit, matches)
             for match in matches:
                 await self._do(connection, unit, match, out_of_use.get((match.rule.id, match.rule.version)))
-            await timers.set_timers(connection, (await unit.record()).events, unit.rows)
+            await write_rows(connection, (await unit.record()).events, unit.rows)
             await connection.execute(waiting.TAKE, [match.id for match in matches])
             hit("triggers.before_commit")
         hit("triggers.after_commit")
