@@ -13,6 +13,7 @@ from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, TicketQueued
+from shared.rules.states import MERGED
 
 PERSONS = frozenset(("agent", "customer"))
 """The kinds of actors that are people."""
@@ -122,8 +123,8 @@ class Replay:
         if not wanted.start <= at < wanted.end:
             return False
         payload = event.payload or (event.told.payload if event.told is not None else None)
-        if payload is None or happening(payload) not in wanted.on:
-            return False
+        if payload is None or happening(payload) not in wanted.on or self._ticket.state.type == MERGED.type:
+            return False  # a merged ticket goes on in another one
         # No rule answers its own doing.
         return rule_of(event.actor) != str(wanted.trigger) and wanted.holds(facts_of(self._ticket, event, at))
 

@@ -85,7 +85,7 @@ def expected(events: Sequence[Recorded], on: Sequence[str], when: dict[str, Any]
         if event.producer != "routing":
             continue
         ticket = tickets[event.stream] = evolve(tickets[event.stream], event.payload)
-        if happening(event.payload) not in on:
+        if happening(event.payload) not in on or ticket.merged_into is not None:
             continue
         cause = by_id.get(event.causation_id or UUID(int=0))
         named = cause if cause and isinstance(event.payload, TicketQueued | CustomerAnswered) else event
