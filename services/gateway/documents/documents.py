@@ -2,7 +2,7 @@
 transaction."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
 from shared.eventstore.errors import PreconditionFailed, UnknownStream
 from shared.eventstore.runner import CommandRunner
-from shared.eventstore.state_cache import StateCache, Versioned
+from shared.eventstore.state_cache import StateCache, Versioned, fold
 from shared.eventstore.store import Context, Store
 from shared.eventstore.unit_of_work import UnitOfWork
 from shared.http.problems import invalid, invalid_fields
@@ -124,6 +124,16 @@ class Documents:
                 await guard(connection, in_use, wanted)
             return await _save(connection, unit, current, wanted, password, context)
 
+    async def at(self, row: document_rows.Row, version: int) -> document_rows.Row | None:
+        """A document as it was with an earlier version; None if there is no such version."""
+        events = [event for event in await self.store.load(row.id) if event.version <= version]
+        if not events or events[-1].version != version:
+            return None
+        state = fold(rules, Versioned(rules.initial(), 0), (event.payload for event in events)).state
+        if state.document is None:
+            return None
+        return replace(row, document=state.document, version=version, retired=state.retired, updated_at=events[-1].time)
+
     async def change_person(
         self,
         person: UUID,
@@ -131,24 +141,20 @@ class Documents:
         context: Context,
         *,
         password: NewPassword | None = None,
-        first: Callable[[Connection], Awaitable[None]] | None = None,
         also: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Saved:
-        """Changes what a person may change of their own document, and does `also` in the same transaction.
+        """Changes what a person may change of their own document.
 
-        `first` runs in the transaction before anything else, and may refuse the change. Raises UnknownStream.
+        `also` is done before it in the same transaction, and may refuse the change. Raises UnknownStream.
         """
         async with self.runners["person"].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
-            if first is not None:
-                await first(connection)
+            if also is not None:
+                await also(connection)
             current = await document_rows.find(connection, "person", str(person))
             if current is None or not isinstance(current.document, Person):
                 raise UnknownStream(person)
-            saved = await _save(connection, unit, current, change(current.document), password, context)
-            if also is not None:
-                await also(connection)
-            return saved
+            return await _save(connection, unit, current, change(current.document), password, context)
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
@@ -171,8 +177,8 @@ class Documents:
             if kind == "report-schedule":
                 await report_runs.remove_timer(connection, current.id)
             if kind == "person":
+                await connection.execute(FORGET_CREDENTIAL, current.id)  # no sign-in with it ends later than this
                 await end_of_person(connection, current.id, tokens=True)
-                await connection.execute(FORGET_CREDENTIAL, current.id)
                 await connection.execute(FORGET_DRAFTS, current.id)
                 await reset_links.end_of_person(connection, current.id)
         return saved

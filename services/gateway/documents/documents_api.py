@@ -39,8 +39,8 @@ from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import json_response
+from shared.http.headers.etag import IfMatch, etag
+from shared.http.headers.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.http.serving.limits import body_limit
@@ -50,6 +50,10 @@ from shared.timestamps import timestamp
 
 Item = TypeVar("Item", bound=Body)
 Reference = Annotated[str, Path(max_length=254, description="Slug or id.")]
+Version = Annotated[
+    int | None,
+    Query(ge=1, le=2**31 - 1, description="Shows it as it was saved with this version (administrators only)."),
+]
 WithRetired = Annotated[bool, Query(description="Shows retired ones too (administrators only).")]
 
 
@@ -73,8 +77,8 @@ KINDS: tuple[Kind[Any], ...] = (
 )
 Trial = Callable[[Identity, Draft], Awaitable[None]]
 """Asks another service, before a draft is saved, whether it accepts it. Raises Problem."""
-More = Callable[[Sequence[Document]], Awaitable[Mapping[UUID, dict[str, Any]]]]
-"""What answers say of documents beyond their fields, by id."""
+More = Callable[[Identity, Sequence[Document]], Awaitable[Mapping[UUID, dict[str, Any]]]]
+"""What answers say of documents beyond their fields, by id, to whoever asks."""
 OWN = ("queue", "person", "company")
 """The kinds of which a customer sees at most one document: themselves, or their company."""
 DOCUMENT_BODY = 1 << 20
@@ -156,13 +160,13 @@ def router(
     sign_in: SignIn,
     propagation: Propagation,
     trials: Mapping[DocumentKind, Trial],
-    more: Mapping[DocumentKind, More],
+    more: Mapping[DocumentKind, Sequence[More]],
 ) -> APIRouter:
-    """`trials`: of the kinds that another service has to accept. `more`: of those whose answers say more than they
-    hold."""
+    """`trials`: of the kinds that another service has to accept. `more`: of those whose answers say more than their
+    documents."""
     routes = strict("/api/v1", tags=["settings"])
     for kind in KINDS:
-        _add(routes, kind, documents, sign_in, propagation, trials.get(kind.model.KIND), more.get(kind.model.KIND))
+        _add(routes, kind, documents, sign_in, propagation, trials.get(kind.model.KIND), more.get(kind.model.KIND, ()))
     return routes
 
 
@@ -173,17 +177,17 @@ def _add(
     sign_in: SignIn,
     propagation: Propagation,
     trial: Trial | None,
-    more: More | None,
+    more: Sequence[More],
 ) -> None:
     draft_type, name = kind.draft, kind.model.KIND
 
     async def views(principal: Principal, rows: Sequence[document_rows.Row]) -> list[dict[str, Any]]:
-        known = await more([row.document for row in rows]) if more is not None else {}
-        beside = await kind.more(principal.identity, documents.store.pool, [row.id for row in rows])
-        return [
-            kind.view(principal.identity, row.document, whole(row) | known.get(row.id, {})) | beside.get(row.id, {})
-            for row in rows
-        ]
+        who = principal.identity
+        answers = {row.id: kind.view(who, row.document, whole(row)) for row in rows}
+        for beside in more:
+            for document, known in (await beside(who, [row.document for row in rows])).items():
+                answers[document] |= known
+        return list(answers.values())
 
     async def view(principal: Principal, row: document_rows.Row) -> dict[str, Any]:
         return (await views(principal, [row]))[0]
@@ -257,9 +261,16 @@ def _add(
         response_model=kind.shown,
         summary=f"One {spoken(name)}",
     )
-    async def get_one(reference: Reference, principal: Reader) -> Response:
+    async def get_one(reference: Reference, principal: Reader, version: Version = None) -> Response:
         row = await found(principal, reference)
-        return json_response(await view(principal, row), headers={"ETag": etag(row.version)})
+        if version is None:
+            return json_response(await view(principal, row), headers={"ETag": etag(row.version)})
+        if not principal.identity.is_admin:
+            raise problems.forbidden("Only administrators see earlier versions of a document.")
+        then = await documents.at(row, version)
+        if then is None:
+            raise problems.not_found("There is no such version.")
+        return json_response(await view(principal, then))
 
     @routes.put(
         f"/{kind.path}/{{reference}}",
