@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from deploy.local import lifecycle
-from deploy.local.analyst import analyst
-from deploy.local.backup import backup
-from deploy.local.demo import play
+from deploy.local.commands.analyst import analyst
+from deploy.local.commands.backup import backup
+from deploy.local.commands.demo import play
 from deploy.local.home import SERVICES, Home, Trouble
 
 

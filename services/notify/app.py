@@ -17,8 +17,9 @@ from services.notify.deciding.report_mails import ReportMails
 from services.notify.deciding.suspended_rules import SuspendedRules
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
-from services.notify.sending import deliveries, outgoing_api, report_mails_api
-from services.notify.sending.outgoing import Outgoing
+from services.notify.sending import deliveries, report_mails_api
+from services.notify.sending.outgoing import outgoing_api
+from services.notify.sending.outgoing.outgoing import Outgoing
 from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
 from services.notify.ticket.commands import Command
@@ -68,7 +69,7 @@ def reactions(
 ) -> PolicyHandler[Command, ticket.Ticket]:
     """Records what the policies request, and queues the mails; those of notices after the `wait`.
 
-    `requested` is called when mails or notices may wait to be sent.
+    `requested` is called when mails may wait to be sent.
     """
     return PolicyHandler(
         name=CONSUMER,
@@ -145,12 +146,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             if parts.works:
                 sender = Sender(store, settings.transport(), blobs, settings.signer)
                 held = HeldNotices(store, builder_of(copy, mail), mail.notices_wait, sender.wake)
-
-                def requested() -> None:
-                    sender.wake()
-                    held.wake()
-
-                made = handlers(store, copy, mail, requested)
+                made = handlers(store, copy, mail, sender.wake)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )

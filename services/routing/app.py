@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from services.routing import former_agents, policies, rows, timers
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.worker import TriggerWorker
 from services.routing.operations.tickets import TicketOperations
+from services.routing.recording import Recording, write_rows
 from services.routing.recounts.requests import RecountRequests
 from services.routing.recounts.worker import Recounts
 from services.routing.references import customers, numbers
@@ -42,11 +43,12 @@ def handlers(
     store: Store,
     copy: DirectoryCopy | None = None,
     wake: Callable[[], None] | None = None,
+    matched: Callable[[], None] | None = None,
     recount: Callable[[], None] | None = None,
 ) -> dict[str, Handler]:
     """What routing's consumer does with each topic.
 
-    `wake` wakes the timers of this process, `recount` its recounts. On the command line nothing keeps a copy of the
+    `wake` wakes the timers of this process, `matched` its triggers, and `recount` its recounts. On the command line nothing keeps a copy of the
     configuration fresh: then one is loaded once.
     """
     documents = copy or DirectoryCopy(store.pool, Settings.read().database_url)
@@ -55,10 +57,10 @@ def handlers(
         if not documents.queues.by_id:
             await documents.load()
 
-    async def write_rows(connection: Connection, events: Sequence[Recorded]) -> None:
+    async def write(connection: Connection, events: Sequence[Recorded]) -> None:
         await numbers.remember(connection, events)
         await customers.remember(connection, events)
-        await timers.set_timers(connection, events)
+        await write_rows(connection, events)
 
     return {
         TICKETS: PolicyHandler(
@@ -66,8 +68,9 @@ def handlers(
             runner=runner(store, Conclusions(lambda: documents.configuration)),
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
-            inline=write_rows,
+            inline=write,
             rows=rows.write,
+            rows_written=matched,
             follow=policies.continues_in,
             done=wake,
             prepare=loaded,
@@ -91,7 +94,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 clock.wake()
                 worker.wake()
 
-            recording = timers.Recording(parts.store, wake)
+            recording = Recording(parts.store, wake)
             uploads = Uploads(BlobStore(settings.blob_url))
             commands = runner(parts.store, conclude, recording)
             assignees = Assignees(parts.pool, copy, settings.zone)
@@ -101,7 +104,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.relay(LOW_LATENCY)
             if parts.works:
                 recounts = Recounts(parts.store, conclude, copy)
-                made = handlers(parts.store, copy, wake, recounts.wake)
+                made = handlers(parts.store, copy, clock.wake, worker.wake, recounts.wake)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )

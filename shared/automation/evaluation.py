@@ -88,7 +88,7 @@ def _is(field: str, values: Sequence[Any], calendars: Mapping[str, Calendar]) ->
         case "topic":
             return lambda facts: facts.topic in wanted
         case "tag":
-            return lambda facts: any(tag in wanted for tag in facts.tags)
+            return lambda facts: not wanted.isdisjoint(facts.tags)
         case "title":
             return lambda facts: facts.title in wanted
         case "text":
@@ -127,10 +127,14 @@ def _within(slugs: Sequence[Any], calendars: Mapping[str, Calendar]) -> Holds:
 
 
 def _contains(field: str, parts: Sequence[str]) -> Holds:
-    match field:
-        case "text":
+    match field, parts:
+        case "text", (only,):
+            return lambda facts: only in facts.folded_text
+        case "title", (only,):
+            return lambda facts: only in facts.folded_title
+        case "text", _:
             return lambda facts: any(part in facts.folded_text for part in parts)
-        case "title":
+        case "title", _:
             return lambda facts: any(part in facts.folded_title for part in parts)
         case _:
             texts = _texts(field)

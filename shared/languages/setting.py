@@ -9,7 +9,7 @@ NAME = "LEDGERDESK_LANGUAGE"
 def desk_language() -> Language:
     """Raises SettingMissing for a language without a catalogue."""
     named = env(NAME, "en")
-    known = [language for language in LOCALES if language == named]
-    if not known:
+    known: dict[str, Language] = {language: language for language in LOCALES}
+    if named not in known:
         raise SettingMissing(f"{NAME} must be one of {', '.join(LOCALES)}")
-    return known[0]
+    return known[named]

@@ -101,8 +101,10 @@ class Bench:
         return time.process_time() + database
 
     async def run(self, turns: int) -> None:
+        names = list(self.variants)
         for number in range(turns + 1):
-            for name in self.variants:
+            first = number % len(names)
+            for name in (*names[first:], *names[:first]):  # no variant always follows the same one
                 spent = await self.turn(name)
                 if number:  # the first turn warms up
                     self.cpu[name].append(spent)

@@ -23,8 +23,8 @@ from shared.database import Connection, Pool
 from shared.eventstore.store import utc_now
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED, command_id, json_response
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import REPLAYED, command_id, json_response
 from shared.http.references import QueueNamed
 from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit

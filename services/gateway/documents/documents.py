@@ -2,7 +2,7 @@
 transaction."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from shared.contracts.marks.declaration import Document, DocumentKind
 from shared.database import Connection
 from shared.eventstore.errors import PreconditionFailed, UnknownStream
 from shared.eventstore.runner import CommandRunner
-from shared.eventstore.state_cache import StateCache, Versioned
+from shared.eventstore.state_cache import StateCache, Versioned, fold
 from shared.eventstore.store import Context, Store
 from shared.eventstore.unit_of_work import UnitOfWork
 from shared.http.problems import invalid, invalid_fields
@@ -123,6 +123,16 @@ class Documents:
                 in_use = was if isinstance(was, Person) and current is not None and not current.retired else None
                 await guard(connection, in_use, wanted)
             return await _save(connection, unit, current, wanted, password, context)
+
+    async def at(self, row: document_rows.Row, version: int) -> document_rows.Row | None:
+        """A document as it was with an earlier version; None if there is no such version."""
+        events = [event for event in await self.store.load(row.id) if event.version <= version]
+        if not events or events[-1].version != version:
+            return None
+        state = fold(rules, Versioned(rules.initial(), 0), (event.payload for event in events)).state
+        if state.document is None:
+            return None
+        return replace(row, document=state.document, version=version, retired=state.retired, updated_at=events[-1].time)
 
     async def change_person(
         self,

@@ -39,8 +39,8 @@ from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import json_response
+from shared.http.headers.etag import IfMatch, etag
+from shared.http.headers.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.http.serving.limits import body_limit
@@ -50,6 +50,10 @@ from shared.timestamps import timestamp
 
 Item = TypeVar("Item", bound=Body)
 Reference = Annotated[str, Path(max_length=254, description="Slug or id.")]
+Version = Annotated[
+    int | None,
+    Query(ge=1, le=2**31 - 1, description="Shows it as it was saved with this version (administrators only)."),
+]
 WithRetired = Annotated[bool, Query(description="Shows retired ones too (administrators only).")]
 
 
@@ -257,9 +261,16 @@ def _add(
         response_model=kind.shown,
         summary=f"One {spoken(name)}",
     )
-    async def get_one(reference: Reference, principal: Reader) -> Response:
+    async def get_one(reference: Reference, principal: Reader, version: Version = None) -> Response:
         row = await found(principal, reference)
-        return json_response(await view(principal, row), headers={"ETag": etag(row.version)})
+        if version is None:
+            return json_response(await view(principal, row), headers={"ETag": etag(row.version)})
+        if not principal.identity.is_admin:
+            raise problems.forbidden("Only administrators see earlier versions of a document.")
+        then = await documents.at(row, version)
+        if then is None:
+            raise problems.not_found("There is no such version.")
+        return json_response(await view(principal, then))
 
     @routes.put(
         f"/{kind.path}/{{reference}}",

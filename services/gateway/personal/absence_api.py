@@ -16,7 +16,7 @@ from shared.contracts.directory import Absence, Person
 from shared.database import Pool
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import json_response
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.routes import router as strict
 from shared.input_types import Day, Flag
@@ -26,7 +26,7 @@ from shared.input_types import Reference as Named
 class AbsenceDraft(Body):
     """Both days belong to the absence; they are needed if it is active. The substitute is named by login, id or address.
 
-    Their own absence does not count: whoever stands in for the substitute gets nothing from here.
+    If the substitute is away as well, theirs stands in too.
     """
 
     active: Flag

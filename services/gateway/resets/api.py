@@ -21,8 +21,8 @@ from shared.database import Connection
 from shared.eventstore.store import CommandId, Context
 from shared.http import problems
 from shared.http.bodies import Body, example
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED, command_id, json_response
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import REPLAYED, command_id, json_response
 from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.input_types import Line

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Response
 from services.intake.opening.bodies import MOST_VALUES, MessageBody, Opened, Received, TicketBody
 from services.intake.opening.customer_messages import CustomerMessages
 from services.intake.opening.opening import Opening
-from shared.http.consistency import HEADER, Written, encode
-from shared.http.idempotency import Command as Key
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import HEADER, Written, encode
+from shared.http.headers.idempotency import Command as Key
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.http.serving.limits import JSON_BODY, body_limit
@@ -32,7 +32,7 @@ def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
             replayed=outcome.replayed,
             headers={
                 "Location": f"/api/v1/tickets/{opened['id']}",
-                HEADER: encode([Written("intake", UUID(opened["id"]), opened["version"])]),
+                HEADER: encode(_opening(UUID(opened["id"]), opened["version"])),
             },
         )
 
@@ -48,3 +48,9 @@ def router(opening: Opening, messages: CustomerMessages) -> APIRouter:
         return json_response(outcome.response, replayed=outcome.replayed, headers=headers)
 
     return routes
+
+
+def _opening(ticket: UUID, version: int) -> list[Written]:
+    """An opening is one moment in two services (decision 0110): a read that follows it shows the ticket in its queue,
+    and nothing of the opening comes after it."""
+    return [Written("intake", ticket, version), Written("routing", ticket, 1)]

@@ -16,7 +16,7 @@ from services.routing.ticket.queueing import QueueTicket
 from services.routing.triggers.steps import Step
 from shared.automation.facts import Facts, written
 from shared.automation.happenings import happening
-from shared.automation.rules import Rule, Rules
+from shared.automation.rules import LONGEST_CHAIN, Rule, Rules
 from shared.clocks.deadlines import escalated
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
@@ -27,8 +27,6 @@ from shared.eventstore.unit_of_work import Decision, Following
 
 WHOLE = "all"
 """What is left out if a rule does nothing at all."""
-LONGEST_CHAIN = 5
-"""So many rules act one after the other. What the last of them does is answered by none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def ticket_facts(ticket: Ticket, actor: str, at: datetime, text: str = "", sende
         topic=ticket.topic or None,
         tags=ticket.tags,
         fields=ticket.fields,
-        escalated=escalated(ticket.course.deadlines.values()),
+        escalated=escalated(ticket.timeline.deadlines.values()),
         text=text,
         sender=sender,
     )

@@ -9,10 +9,11 @@ from fastapi import Query, Request
 from pydantic import Field
 from starlette.testclient import TestClient
 
-from shared.http import idempotency, paging, routes
+from shared.http import paging, routes
 from shared.http.bodies import Body
-from shared.http.consistency import Awaited
-from shared.http.etag import IfMatch
+from shared.http.headers import idempotency
+from shared.http.headers.consistency import Awaited
+from shared.http.headers.etag import IfMatch
 from shared.http.identity import HEADER, Caller, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health

@@ -36,6 +36,24 @@ async def test_a_calendar_is_shown_as_it_was_saved(gateway: Gateway) -> None:
 
 
 @requirement("A21.14")
+async def test_a_document_is_shown_as_it_was_and_goes_back(gateway: Gateway) -> None:
+    admin, kari = await gateway.admin(), await gateway.person("kari", "agent")
+    await admin.put("/calendars/office", OFFICE)
+    await admin.put("/calendars/office", {**OFFICE, "holidays": None})
+    await admin.delete("/calendars/office")
+    was = await admin.get("/calendars/office?version=1")
+    assert was.status == 200 and was.body["holidays"] == "NO" and was.body["version"] == 1, was
+    assert not was.body["retired"] and "ETag" not in was.headers
+    assert (await admin.get("/calendars/office?version=2")).body["holidays"] is None
+    assert (await admin.get("/calendars/office?version=3")).body["retired"] is True
+    for version, status in (("4", 404), ("0", 422), ("x", 422), ("99999999999", 422)):
+        assert (await admin.get(f"/calendars/office?version={version}")).status == status
+    assert (await kari.get("/calendars/office?version=1")).status == 403
+    back = await admin.put("/calendars/office", was.body)
+    assert back.status == 200 and (back.body["holidays"], back.body["version"]) == ("NO", 4)
+
+
+@requirement("A21.14")
 @pytest.mark.parametrize(
     ("wrong", "pointer"),
     [

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from services import routing
-from services.routing.acting.worker import TriggerWorker
+from services.routing.matches.worker import TriggerWorker
 from shared.contracts.directory import Absence, Member, Person, Queue
 from tests.services.routing.test_trigger_faults import WAITING, another_worker
 from tests.services.routing.triggers import left_out, macro, opened, rule, save, settled

@@ -16,7 +16,8 @@ from services.routing.ticket.context import Actor as Giver
 from services.routing.ticket.context import CommandContext
 from services.routing.ticket.lifecycle import Close
 from services.routing.ticket.properties import SetPriority, Tag
-from services.routing.triggers.matching import LONGEST_CHAIN
+from services.routing.triggers.matching import ticket_facts
+from shared.automation.rules import LONGEST_CHAIN, compile_rules
 from shared.contracts.directory import Trigger
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
@@ -103,6 +104,36 @@ def test_whose_work_a_ticket_is_follows_from_owner_and_state() -> None:
     rows: list[DecisionRow] = [*concluded(Close(BY_KARI), past=owned).rows]
     assert rows == [Owned(TICKET, None, KARI.id)]
     assert concluded(SetPriority(BY_KARI, 5), past=owned).rows == []
+
+
+tests_of_a_field = st.one_of(
+    st.builds(
+        lambda *v: {"field": "queue", "is": list(v)}, st.sampled_from(("it", "hr")), st.sampled_from(("it", "x"))
+    ),
+    st.builds(lambda v: {"field": "priority", "is": [v]}, st.integers(2, 4)),
+    st.builds(lambda v: {"field": "actor", "is": [v]}, st.sampled_from(("agent", "customer"))),
+    st.builds(lambda v: {"field": "company", "is": [v]}, st.sampled_from(("acme", "other"))),
+    st.builds(lambda v: {"field": "title", "contains": [v]}, st.sampled_from(("hums", "burns"))),
+    st.just({"field": "company", "empty": True}),
+)
+conditions = st.recursive(
+    tests_of_a_field,
+    lambda inner: st.one_of(
+        st.builds(lambda some: {"all": some}, st.lists(inner, max_size=3)),
+        st.builds(lambda some: {"any": some}, st.lists(inner, max_size=3)),
+        st.builds(lambda one: {"not": one}, inner),
+    ),
+    max_leaves=6,
+)
+
+
+@each(st.lists(conditions, max_size=12), st.sampled_from((None, "acme")))
+def test_looking_rules_up_finds_those_that_hold_in_their_order(some: list[dict[str, Any]], company: str | None) -> None:
+    triggers = [trigger(number, "tagged", when, order=number) for number, when in enumerate(some, 1)]
+    rules = compile_rules(triggers, {}, {})
+    state = ticket.evolve(ticket.initial(), QUEUED)
+    facts = replace(ticket_facts(state, "agent", NOON), company=company)
+    assert rules.matching("tagged", facts) == [rule for rule in rules.on("tagged") if rule.holds(facts)]
 
 
 @each(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=12), st.integers(1, 5))

@@ -60,7 +60,9 @@ def may_name(kind: DocumentKind) -> list[DocumentKind]:
 @cache
 def _kinds_named(model: type[Document]) -> frozenset[DocumentKind]:
     """The kinds that such a document can name."""
-    kinds = {kind for info in model.model_fields.values() for kind in _kinds(marked_field(info))}
+    kinds = set[DocumentKind]()
+    for info in model.model_fields.values():
+        kinds.update(_kinds(marked_field(info)))
     if model in SHOWN:
         kinds.update(_RULE_KINDS)
     return frozenset(kinds)
@@ -88,7 +90,8 @@ def _of_rule(model: type[Document], field: str, value: Any) -> Iterator[Name]:
         parts = _ADAPTERS[model][field].validate_python(value)
     except ValidationError:  # of a later version: each of its texts may be a name
         for text in _texts(value):
-            yield from ((kind, text.removeprefix(FieldName.PREFIX)) for kind in _RULE_KINDS)
+            for kind in _RULE_KINDS:
+                yield kind, text.removeprefix(FieldName.PREFIX)
         return
     yield from _of_value(Marked(None, ()), parts)
 
@@ -104,7 +107,8 @@ def _of_value(mark: Marked, value: Any) -> Iterator[Name]:
     elif mark.find(FieldName) is not None:
         yield "field", str(value).removeprefix(FieldName.PREFIX)
     elif mark.find(FieldValues) is not None:
-        yield from (("field", slug) for slug in value)
+        for slug in value:
+            yield "field", slug
     elif isinstance(value, BaseModel):
         for field, info in type(value).model_fields.items():
             if not isinstance(value, Part) or field in value.model_fields_set:

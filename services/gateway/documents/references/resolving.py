@@ -108,6 +108,8 @@ class _References:
 
     async def in_rule(self, mark: Marked, value: Any, at: str) -> Any:
         """A part of a rule as documents hold it: what was sent, with the names in it replaced."""
+        if value is None:
+            return None
         inner = marked(not_null(mark.annotation))
         reference = mark.find(ReferenceTo) or inner.find(ReferenceTo)
         words = mark.find(OrWord) or inner.find(OrWord)
@@ -123,7 +125,7 @@ class _References:
         if isinstance(value, list):
             item = marked(items_of(inner.annotation))
             return [await self.in_rule(item, each, f"{at}/{n}") for n, each in enumerate(value)]
-        if reference is not None and value is not None:
+        if reference is not None:
             row = await self._found(reference, value, at)
             return row and (str(row.id) if reference.kind == "person" else row.document.url_name)
         if mark.find(PersonOrAddress) is not None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.http.consistency import HEADER as CONSISTENCY
-from shared.http.consistency import Written, decode
+from shared.http.headers.consistency import HEADER as CONSISTENCY
+from shared.http.headers.consistency import Written, decode
 from shared.rules.access import Identity
 from shared.rules.message_ids import make
 from tests.services.intake.opening.test_uploads import sent, uploaded
@@ -45,7 +45,8 @@ def test_an_agent_opens_a_ticket_for_a_customer(intake: Reception) -> None:
     assert answer.status == 201
     assert re.fullmatch(r"20\d{6}10\d{6}", answer.body["number"])
     assert answer.headers["Location"] == f"/api/v1/tickets/{answer.body['id']}"
-    assert decode(answer.headers[CONSISTENCY]) == (Written("intake", uuid.UUID(answer.body["id"]), 1),)
+    ticket = uuid.UUID(answer.body["id"])
+    assert decode(answer.headers[CONSISTENCY]) == (Written("intake", ticket, 1), Written("routing", ticket, 1))
     (event,) = intake.events(answer.body["id"])
     data = event["data"]
     assert (event["type"], event["actor_kind"], event["actor_id"]) == (
