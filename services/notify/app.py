@@ -69,7 +69,7 @@ def reactions(
 ) -> PolicyHandler[Command, ticket.Ticket]:
     """Records what the policies request, and queues the mails; those of notices after the `wait`.
 
-    `requested` is called when mails or notices may wait to be sent.
+    `requested` is called when mails may wait to be sent.
     """
     return PolicyHandler(
         name=CONSUMER,
@@ -146,12 +146,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             if parts.works:
                 sender = Sender(store, settings.transport(), blobs, settings.signer)
                 held = HeldNotices(store, builder_of(copy, mail), mail.notices_wait, sender.wake)
-
-                def requested() -> None:
-                    sender.wake()
-                    held.wake()
-
-                made = handlers(store, copy, mail, requested)
+                made = handlers(store, copy, mail, sender.wake)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )

@@ -43,11 +43,12 @@ def handlers(
     store: Store,
     copy: DirectoryCopy | None = None,
     wake: Callable[[], None] | None = None,
+    matched: Callable[[], None] | None = None,
     recount: Callable[[], None] | None = None,
 ) -> dict[str, Handler]:
     """What routing's consumer does with each topic.
 
-    `wake` wakes the timers of this process, `recount` its recounts. On the command line nothing keeps a copy of the
+    `wake` wakes the timers of this process, `matched` its triggers, and `recount` its recounts. On the command line nothing keeps a copy of the
     configuration fresh: then one is loaded once.
     """
     documents = copy or DirectoryCopy(store.pool, Settings.read().database_url)
@@ -69,6 +70,7 @@ def handlers(
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
             inline=write,
             rows=rows.write,
+            rows_written=matched,
             follow=policies.continues_in,
             done=wake,
             prepare=loaded,
@@ -102,7 +104,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
             parts.relay(LOW_LATENCY)
             if parts.works:
                 recounts = Recounts(parts.store, conclude, copy)
-                made = handlers(parts.store, copy, wake, recounts.wake)
+                made = handlers(parts.store, copy, clock.wake, worker.wake, recounts.wake)
                 parts.consumer(
                     "consumer", name=CONSUMER, handlers=made, batching=HIGH_THROUGHPUT, replica=settings.replica
                 )

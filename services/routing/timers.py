@@ -119,6 +119,8 @@ class Timers:
         now = utc_now()
         due = [row["ticket_id"] for row in await self.store.pool.fetch(DUE, now, limit)]
         tickets = list(dict.fromkeys(due))
+        if not tickets:
+            return 0
         try:
             return await self._transaction(tickets, now)
         except Exception as error:

@@ -245,7 +245,7 @@ def router(
                 raise problems.unauthorized("The sign-in has ended. Sign in again.")
 
         saved = await documents.change_person(
-            person.id, lambda unchanged: unchanged, context_of(principal), password=new, first=still_signed_in
+            person.id, lambda unchanged: unchanged, context_of(principal), password=new, also=still_signed_in
         )
         await sessions.prove(principal.session)
         if command is not None:

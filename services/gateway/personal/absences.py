@@ -17,6 +17,7 @@ from shared.http import story
 from shared.http.bodies import Body, example
 from shared.http.references import PersonNamed
 from shared.rules.absence import absence_of
+from shared.rules.access import Identity
 
 Shown = dict[str, Any]
 
@@ -48,7 +49,7 @@ class Absences:
             for person, absence in absences.items()
         }
 
-    async def of_documents(self, documents: Sequence[Document]) -> Mapping[UUID, Shown]:
+    async def of_documents(self, _: Identity, documents: Sequence[Document]) -> Mapping[UUID, Shown]:
         """What the documents of people show as `absence`."""
         found = await self.now([each for each in documents if isinstance(each, Person)])
         return {person: {"absence": absence} for person, absence in found.items()}

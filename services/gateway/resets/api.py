@@ -116,7 +116,7 @@ def router(
                 raise _unknown()
 
         saved = await documents.change_person(
-            link.person_id, lambda unchanged: unchanged, _context_of(row.document), password=new, first=use
+            link.person_id, lambda unchanged: unchanged, _context_of(row.document), password=new, also=use
         )
         await sign_in.throttle.forget(f"person {link.person_id}", address)
         return Response(status_code=204, headers=await propagation.lag(saved.row))

@@ -34,6 +34,10 @@ POLL_SECONDS = 1.0
 PAGE = "/password/new/"
 """The page of the web app that takes a new password, below the desk's address. The token follows."""
 
+ANYTHING = """
+SELECT EXISTS (SELECT FROM gateway.reset_requests) OR EXISTS (SELECT FROM gateway.account_mails WHERE due_at <= now())
+"""
+"""One statement for a poll that mostly finds nothing."""
 OWN_ADDRESS = "SELECT EXISTS (SELECT FROM gateway.documents WHERE address = ANY($1))"
 
 
@@ -50,11 +54,12 @@ class AccountMailer:
 
     async def _serve(self) -> None:
         while True:
-            while await self.take_request():
-                self.heartbeat.beat()
-            while await self.send_one():
-                self.heartbeat.beat()
             self.heartbeat.beat()
+            if await self.pool.fetchval(ANYTHING):
+                while await self.take_request():
+                    self.heartbeat.beat()
+                while await self.send_one():
+                    self.heartbeat.beat()
             await asyncio.sleep(POLL_SECONDS)
 
     async def take_request(self) -> bool:

@@ -31,11 +31,10 @@ from shared.eventstore.unit_of_work import Consequences, Decision, UnitOfWork
 from shared.runtime.failpoints import hit
 from shared.runtime.heartbeat import Heartbeat
 from shared.runtime.supervision import supervise
-from shared.runtime.waiting import set_within
 
 log = logging.getLogger(__name__)
 
-LONGEST_POLL_SECONDS = 1.0
+POLL_SECONDS = 1.0
 BATCH = 100
 
 # All notices of one ticket for one person have the time of the first.
@@ -57,7 +56,6 @@ DELETE FROM notify.held_notices
  WHERE {_DUE} AND ticket_id = ANY($3)
 RETURNING ticket_id, person_id, notice, wording, details, event_id, correlation_id, given_at
 """
-NEXT = "SELECT extract(epoch FROM min(mail_at) - now())::float8 FROM notify.held_notices WHERE wording = ANY($1)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,35 +105,24 @@ class HeldNotices:
         self.store, self.builder, self.wait, self.requested = store, builder, wait, requested
         self.runner = CommandRunner(store, "ticket", ticket)
         self.heartbeat = Heartbeat()
-        self._woken = asyncio.Event()
-
-    def wake(self) -> None:
-        """There may be new ones."""
-        self._woken.set()
 
     async def run(self) -> Never:
         await supervise("held notices", self._serve, self.heartbeat)
 
     async def _serve(self) -> None:
         while True:
-            self._woken.clear()
             while await self.request_due():
                 self.heartbeat.beat()
             self.heartbeat.beat()
-            await set_within(self._woken, await self._pause())
-
-    async def _pause(self) -> float:
-        """Seconds until the next notice is due; no longer than it takes to notice those of other processes."""
-        left: float | None = await self.store.pool.fetchval(NEXT, list(BY_WORDING))
-        return LONGEST_POLL_SECONDS if left is None else min(max(left, 0.05), LONGEST_POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def request_due(self) -> int:
         """Requests the mails of a batch of tickets. Returns the number of notices in them."""
+        known = list(BY_WORDING)  # others are left to newer versions
+        wanted = [row["ticket_id"] for row in await self.store.pool.fetch(TICKETS, self.wait, known)]
+        if not wanted:
+            return 0
         async with self.runner.transaction() as (connection, unit):
-            known = list(BY_WORDING)  # others are left to newer versions
-            wanted = [row["ticket_id"] for row in await connection.fetch(TICKETS, self.wait, known)]
-            if not wanted:
-                return 0
             streams = await self.store.lock(connection, wanted, wait=False)
             rows = await connection.fetch(TAKE, self.wait, known, streams)
             hit("notices.taken")

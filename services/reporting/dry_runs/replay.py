@@ -15,7 +15,7 @@ from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, TicketQueued
-from shared.rules.states import OVER
+from shared.rules.states import MERGED, OVER
 
 PERSONS = frozenset(("agent", "customer"))
 """The kinds of actors that are people."""
@@ -120,8 +120,8 @@ class Replay:
         if not wanted.start <= at < wanted.end:
             return False
         payload = event.payload or (event.told.payload if event.told is not None else None)
-        if payload is None or happening(payload) not in wanted.on:
-            return False
+        if payload is None or happening(payload) not in wanted.on or self._ticket.state == MERGED:
+            return False  # a merged ticket goes on in another one, where a customer's message arrives too
         rule = rule_of(event.actor)
         if rule is not None and rule[0] == wanted.trigger:
             return False  # no rule answers its own doing

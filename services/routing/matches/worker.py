@@ -65,7 +65,7 @@ WAITING = Gauge("ledgerdesk_trigger_matches_waiting", "Matches of triggers that 
 OLDEST = Gauge("ledgerdesk_trigger_matches_oldest_seconds", "Age of the oldest match that is to be done")
 PARKED = Gauge("ledgerdesk_trigger_matches_parked", "Matches of triggers that wait for an operator")
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 """After so long a match of another process is noticed."""
 BUSY_SECONDS = 0.05
 MEASURE_SECONDS = 15.0

@@ -91,7 +91,7 @@ VALUES ($1, 'recount', now(), now(), $2)
     ON CONFLICT (ticket_id, kind) DO UPDATE SET parked_at = now(), reason = excluded.reason
 """
 PROGRESS = """
-SELECT coalesce(sum(total), 0)::integer AS total, coalesce(sum(greatest(total - done, 0)), 0)::integer AS left
+SELECT count(*) AS queues, coalesce(sum(total), 0)::integer AS total, coalesce(sum(greatest(total - done, 0)), 0)::integer AS left
   FROM routing.recounts
  WHERE finished_at IS NULL
 """
@@ -119,11 +119,9 @@ class Recounts:
     async def _serve(self) -> None:
         while True:
             self._requested.clear()
-            started = time.monotonic()
-            worked = await self.work()
             self.heartbeat.beat()
-            await self._show()
-            if worked:
+            started = time.monotonic()
+            if await self._show() and await self.work():
                 await asyncio.sleep(min(RESTS * (time.monotonic() - started), LONGEST_REST_SECONDS))
             else:
                 await set_within(self._requested, POLL_SECONDS)
@@ -182,11 +180,13 @@ class Recounts:
                 PARKED.inc()
             await _move_on(connection, job, looked_at, 0)
 
-    async def _show(self) -> None:
+    async def _show(self) -> bool:
+        """Shows the progress. Returns whether a recount is under way."""
         row = await self.store.pool.fetchrow(PROGRESS)
-        if row is not None:
-            LEFT.set(row["left"])
-            TOTAL.set(row["total"])
+        assert row is not None
+        LEFT.set(row["left"])
+        TOTAL.set(row["total"])
+        return bool(row["queues"])
 
 
 async def _job(connection: Connection) -> asyncpg.Record | None:

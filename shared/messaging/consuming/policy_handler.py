@@ -40,7 +40,7 @@ class PolicyHandler(Generic[Command, State]):
     `react` is pure; `prepare` brings up to date what it looks at. `inline` writes the service's own rows (deliveries,
     timers, look-ups) in the transaction of the events, and `rows` those that belong to the decisions. `follow` names
     the next stream that a command concerns, and the command for it, when a state has gone on in another stream. `done`
-    is called after each commit. `actor`: who acts; None: the service, by the handler's name. With
+    is called after each commit, `rows_written` after one with such rows. `actor`: who acts; None: the service, by the handler's name. With
     `begins_with_cause`, the first event of a stream has the time of the event that led to it: what two services record
     is then one moment, however long the second one was away or how many it handles in one batch.
     """
@@ -54,6 +54,7 @@ class PolicyHandler(Generic[Command, State]):
         react: Callable[[Recorded], Sequence[Command]],
         inline: Inline | None = None,
         rows: Rows | None = None,
+        rows_written: Callable[[], None] | None = None,
         follow: Callable[[Command, State], tuple[UUID, Command] | None] | None = None,
         done: Callable[[], None] | None = None,
         prepare: Callable[[], Awaitable[None]] | None = None,
@@ -64,7 +65,7 @@ class PolicyHandler(Generic[Command, State]):
         self.actor = actor or Actor("service", name)
         self.producers: frozenset[str] | None = producers
         self.inline, self.follow, self.done, self.prepare = inline, follow, done, prepare
-        self.rows = rows
+        self.rows, self.rows_written = rows, rows_written
         self.begins_with_cause = begins_with_cause
         self._unit: UnitOfWork[Command, State] | None = None
 
@@ -147,5 +148,7 @@ class PolicyHandler(Generic[Command, State]):
             unit.committed()
             if unit.recorded:
                 self.runner.store.appended.set()
+            if unit.rows and self.rows_written is not None:
+                self.rows_written()
         if self.done is not None:
             self.done()

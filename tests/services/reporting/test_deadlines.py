@@ -408,6 +408,18 @@ async def test_what_a_rule_did_has_its_name_and_version(api: Api) -> None:
     assert (written["sender"], written["author"], written["internal"]) == ("system", "Hurry", True)
 
 
+@requirement("A9.02")
+async def test_customers_do_not_learn_the_name_of_the_rule_that_wrote_to_them(api: Api) -> None:
+    ticket = await api.open(ONE, "It hums.")
+    by = PersonRef(id=TRIGGER, name="Hurry")
+    message = Message(id=uuid7(), channel="note", text="We are looking into it.")
+    api.log.add(ticket, NoteAdded(by=by, message=message, internal=False))
+    await api.rows.show([replace(api.log.events[-1], actor=Actor("rule", f"{TRIGGER}/4"))])
+    for who, author in ((ADMIN, "Hurry"), (PER, None)):
+        article = (await api.read(f"/tickets/{ONE}/articles", who))["items"][-1]
+        assert (article["text"], article["sender"], article["author"]) == (message.text, "system", author)
+
+
 @requirement("A4.07", "A21.14")
 async def test_a_rebuild_gives_the_same_rows(api: Api) -> None:
     for n in range(6):
