@@ -15,8 +15,9 @@ from services.routing.ticket.clocks import timeline as timelines
 from services.routing.ticket.clocks.counting import Because, recount
 from services.routing.ticket.clocks.promises import Slas, kind_after
 from services.routing.triggers import idleness, matching
-from services.routing.triggers.matching import Matched, actor_of
+from services.routing.triggers.matching import Matched
 from services.routing.triggers.steps import steps
+from shared.automation.rule_actor import actor_of
 from shared.automation.rules import LONGEST_CHAIN, Rules, compile_rules
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event

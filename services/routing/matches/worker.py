@@ -31,9 +31,9 @@ from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Candidates, Way
 from services.routing.ticket.automation.rules import LeaveOut
 from services.routing.ticket.context import Actor
-from services.routing.triggers.matching import actor_of
 from shared.automation.actions import Assign as AssignAction
 from shared.automation.actions import MacroAction, SetResponsible
+from shared.automation.rule_actor import actor_of
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef
 from shared.contracts.routing import OwnerChanged, RuleActionLeftOut
