@@ -102,6 +102,11 @@ async def test_a_substitute_who_has_left_shows_as_none(gateway: Gateway) -> None
     await gateway.person("jan", "agent")
     await lise.put(PATH, away(substitute="jan"))
     admin = await gateway.admin()
+    jan = {"login": "jan", "name": "Jan", "email": "jan@help.example.org", "roles": ["customer"]}
+    assert (await admin.put("/people/jan", jan)).status == 200
+    assert (await lise.get(PATH)).body["substitute"] is None
+    assert (await admin.put("/people/jan", {**jan, "roles": ["agent"]})).status == 200
+    assert (await lise.get(PATH)).body["substitute"]["name"] == "Jan"
     await admin.delete("/people/jan")
     assert (await lise.get(PATH)).body["substitute"] is None
     assert (await admin.get("/people/lise")).body["absence"]["substitute"] is None
