@@ -49,6 +49,7 @@ async def test_another_site_cannot_sign_somebody_in(gateway: Gateway) -> None:
     assert answer.status == 403 and "Set-Cookie" not in answer.headers
 
 
+@requirement("A19.08")
 async def test_signing_out_deletes_the_cookie(gateway: Gateway) -> None:
     cookie = await cookie_of(gateway)
     answer = await gateway.anonymous.delete("/session", headers={"Cookie": cookie, "Origin": gateway.url})

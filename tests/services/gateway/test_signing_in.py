@@ -54,7 +54,8 @@ async def test_a_wrong_password_and_an_unknown_login_get_the_same_answer(gateway
 async def test_an_unknown_login_costs_as_much_as_a_wrong_password(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from services.gateway.signing_in import passwords
+    from tests.specs.requirement import requirement
+from services.gateway.signing_in import passwords
 
     checked: list[str] = []
     verify = passwords._verify
@@ -91,6 +92,7 @@ async def test_malformed_credentials_are_422_and_never_repeated(gateway: Gateway
     assert "xxxx" not in answer.raw.decode()
 
 
+@requirement("A19.08")
 async def test_signing_out_is_at_once(gateway: Gateway) -> None:
     admin = await gateway.admin()
     other = await gateway.admin()
