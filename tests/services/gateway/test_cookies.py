@@ -3,6 +3,7 @@
 import pytest
 
 from tests.services.gateway.conftest import PASSWORD, Gateway
+from tests.specs.requirement import requirement
 
 COOKIE = "ledgerdesk_session"
 COMPANY = {"slug": "acme", "name": "Acme"}

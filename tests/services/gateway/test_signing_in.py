@@ -8,6 +8,7 @@ import pytest
 
 from shared.testing.progress import until
 from tests.services.gateway.conftest import PASSWORD, Gateway
+from tests.specs.requirement import requirement
 
 CHANGE = """
   WITH kari AS (SELECT id FROM gateway.documents WHERE slug = 'kari'),
@@ -54,8 +55,7 @@ async def test_a_wrong_password_and_an_unknown_login_get_the_same_answer(gateway
 async def test_an_unknown_login_costs_as_much_as_a_wrong_password(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.specs.requirement import requirement
-from services.gateway.signing_in import passwords
+    from services.gateway.signing_in import passwords
 
     checked: list[str] = []
     verify = passwords._verify
