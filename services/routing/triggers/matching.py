@@ -25,9 +25,6 @@ from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, 
 from shared.eventstore.store import NewEvent
 from shared.eventstore.unit_of_work import Decision, Following
 
-WHOLE = "all"
-"""What is left out if a rule does nothing at all."""
-
 
 @dataclass(frozen=True, slots=True)
 class Matched:
