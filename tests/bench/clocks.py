@@ -165,10 +165,10 @@ async def waiting(desk: Workplace, count: int) -> None:
     due = await desk.pool.fetchval("SELECT max(due_at) FROM routing.timers WHERE due_at < now() + interval '1 hour'")
     due = max(due, utc_now() + timedelta(seconds=1))
     await desk.pool.execute(SPREAD, due, DUE_AT_ONCE, A_SECOND)
-    planned = dict(
-        await desk.pool.fetch(
-            "SELECT ticket_id, due_at FROM routing.timers WHERE due_at > $1 AND due_at < $1 + interval '1 hour'", due
-        )
+    rows = await desk.pool.fetch(
+        "SELECT ticket_id, due_at FROM routing.timers WHERE due_at > $1 AND due_at < $1 + interval '1 hour'", due
+    )
+    planned = {row["ticket_id"]: row["due_at"] for row in rows}
     )
     while utc_now() < due:
         await asyncio.sleep(0.001)

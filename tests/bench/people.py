@@ -16,9 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import asyncpg
-from deploy.local.demo import Desk
 
 from deploy.local import lifecycle
+from deploy.local.commands.demo import Desk
 from tests.bench.__main__ import Bench, home_of_its_own, write_results
 from tests.bench.load.client import HttpConnection, paced
 
