@@ -169,7 +169,6 @@ async def waiting(desk: Workplace, count: int) -> None:
         "SELECT ticket_id, due_at FROM routing.timers WHERE due_at > $1 AND due_at < $1 + interval '1 hour'", due
     )
     planned = {row["ticket_id"]: row["due_at"] for row in rows}
-    )
     while utc_now() < due:
         await asyncio.sleep(0.001)
     fired = 0
