@@ -182,7 +182,7 @@ def _field_error(error: dict[str, Any], body: Any) -> FieldError:
         case "extra_forbidden":
             return FieldError(pointer, "This field is not known.")
         case _:
-            return FieldError(pointer, problems.of_validation(str(error["msg"])))
+            return FieldError(pointer, problems.of_validation(error))
 
 
 def _sent(body: Any, path: Sequence[str | int], *, missing: bool) -> list[str | int]:
