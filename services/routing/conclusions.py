@@ -15,8 +15,9 @@ from services.routing.ticket.clocks import timeline as timelines
 from services.routing.ticket.clocks.counting import Because, recount
 from services.routing.ticket.clocks.promises import Slas, kind_after
 from services.routing.triggers import idleness, matching
-from services.routing.triggers.matching import WHOLE, Matched, actor_of
+from services.routing.triggers.matching import Matched
 from services.routing.triggers.steps import steps
+from shared.automation.rule_actor import actor_of
 from shared.automation.rules import LONGEST_CHAIN, Rules, compile_rules
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
@@ -154,6 +155,10 @@ def owner_of(ticket: Ticket) -> UUID | None:
 def chain_ended(matched: Matched) -> list[Following]:
     """The history says once that a chain of rules has ended, by the first one that would have gone on."""
     return [
-        Following(RuleActionLeftOut(rule=rule.ref, action=WHOLE, reason=CHAIN_ENDED), cause, actor_of(rule.ref))
+        Following(
+            RuleActionLeftOut(rule=rule.ref, action=RuleActionLeftOut.ALL_ACTIONS, reason=CHAIN_ENDED),
+            cause,
+            actor_of(rule.ref),
+        )
         for rule, cause in matched.ended[:1]
     ]

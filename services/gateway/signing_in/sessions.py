@@ -51,7 +51,7 @@ UPDATE gateway.sessions
  WHERE id = $1 AND kind = $2 AND ($3::uuid IS NULL OR person_id = $3) AND ended_at IS NULL
 """
 REPLACE_SECRET = "UPDATE gateway.sessions SET token_hash = $2 WHERE id = $1"  # pragma: allowlist secret
-HOLD_PASSWORD = "SELECT changed_at FROM gateway.credentials WHERE person_id = $1 FOR SHARE"
+HOLD_PASSWORD = "SELECT changed_at FROM gateway.credentials WHERE person_id = $1 FOR SHARE"  # pragma: allowlist secret
 STILL_VALID = "SELECT EXISTS (SELECT FROM gateway.sessions WHERE id = $1 AND ended_at IS NULL)"
 PROVE = "UPDATE gateway.sessions SET proved_at = now() WHERE id = $1"
 END_OF_PERSON = """

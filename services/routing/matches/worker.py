@@ -31,12 +31,12 @@ from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Candidates, Way
 from services.routing.ticket.automation.rules import LeaveOut
 from services.routing.ticket.context import Actor
-from services.routing.triggers.matching import WHOLE, actor_of
 from shared.automation.actions import Assign as AssignAction
 from shared.automation.actions import MacroAction, SetResponsible
+from shared.automation.rule_actor import actor_of
 from shared.contracts.event import Event
 from shared.contracts.parts import PersonRef
-from shared.contracts.routing import OwnerChanged
+from shared.contracts.routing import OwnerChanged, RuleActionLeftOut
 from shared.database import Connection
 from shared.eventstore.errors import Raced
 from shared.eventstore.runner import CommandRunner
@@ -169,7 +169,7 @@ class TriggerWorker:
     async def _do(self, connection: Connection, unit: Unit, match: WaitingMatch, refused: str | None) -> None:
         unit.conclude = self.conclude(match.depth)
         if refused is not None:
-            self._leave_out(unit, match, WHOLE, refused)
+            self._leave_out(unit, match, RuleActionLeftOut.ALL_ACTIONS, refused)
             return
         try:
             read = actions.read_all(match.actions)
@@ -178,7 +178,7 @@ class TriggerWorker:
             reason = "This version of the desk does not know one of its actions."
             log.warning("trigger %s: %s", match.rule.id, error)
             await self._suspend(connection, unit, match, reason)
-            self._leave_out(unit, match, WHOLE, reason)
+            self._leave_out(unit, match, RuleActionLeftOut.ALL_ACTIONS, reason)
             return
         for action in read:
             await self._act(connection, unit, match, action)

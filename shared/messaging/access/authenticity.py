@@ -9,14 +9,30 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shared.contracts.topics import ALL, DIRECTORY, REPORTS, RULES, TICKETS
+
 PRODUCERS = ("gateway", "intake", "routing", "notify")
 READERS = ("intake", "routing", "notify", "reporting", "gateway")
 """The order of the codes in a record; it never changes. A new reader comes last, and all records of the topics that it
 reads must be republished. (The gateway reads a topic that was new with it.)
 """
+FOLLOWED = dict.fromkeys(READERS, (TICKETS, DIRECTORY)) | {
+    "notify": (TICKETS, DIRECTORY, REPORTS, RULES),
+    "gateway": (RULES,),
+}
+"""The topics that each service reads."""
 HEADER = "authenticator"
 CODE_BYTES = 16
 """A truncated HMAC-SHA256 (RFC 2104, section 5). Only a consumer can check a guess, and it logs each failure."""
+
+
+def _signed_for(topic: str) -> tuple[str, ...]:
+    """The readers for whom a record of a topic has codes: none behind the last one that reads it. A code costs 10 us."""
+    last = max((place for place, reader in enumerate(READERS) if topic in FOLLOWED[reader]), default=len(READERS) - 1)
+    return READERS[: last + 1]
+
+
+SIGNED_FOR = {topic: _signed_for(topic) for topic in ALL}
 
 
 class BadKeys(ValueError):
@@ -69,9 +85,10 @@ class EventKeys:
         return "".join(f"{producer}>{reader}={key.hex()}\n" for (producer, reader), key in pairs.items())
 
     def sign(self, topic: str, key: bytes, value: bytes) -> bytes:
-        """The value of the header: the producer's name and a code for each reader, over topic, key and value."""
+        """The value of the header: the producer's name and a code for each reader (`SIGNED_FOR`), over topic, key and value."""
         message = _message(topic, key, value)
-        codes = [hmac.digest(self.signing[reader], message, "sha256")[:CODE_BYTES] for reader in READERS]
+        readers = SIGNED_FOR.get(topic, READERS)
+        codes = [hmac.digest(self.signing[reader], message, "sha256")[:CODE_BYTES] for reader in readers]
         return b"".join((self.service.encode(), b"\0", *codes))
 
     def author(self, topic: str, key: bytes, value: bytes, header: bytes) -> str:

@@ -12,8 +12,7 @@ from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, Int8, Int16, Int32, Schema, TaggedFields
 
 from shared.contracts.catalogue import event_types
-from shared.contracts.topics import DIRECTORY, REPORTS, RULES, TICKETS
-from shared.messaging.access.authenticity import READERS
+from shared.messaging.access.authenticity import FOLLOWED, READERS
 
 ITERATIONS = 4_096
 """The minimum that Kafka accepts. The passwords are random, so guessing is hopeless with any number."""
@@ -22,13 +21,6 @@ TOPIC, GROUP = 2, 3
 LITERAL, PREFIXED = 3, 4
 READ, WRITE = 3, 4
 ALLOW = 3
-
-
-FOLLOWED = dict.fromkeys(READERS, (TICKETS, DIRECTORY)) | {
-    "notify": (TICKETS, DIRECTORY, REPORTS, RULES),
-    "gateway": (RULES,),
-}
-"""The topics that each service reads."""
 
 
 class Permission(NamedTuple):

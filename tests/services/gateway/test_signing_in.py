@@ -216,6 +216,8 @@ async def test_an_expired_token_is_refused(gateway: Gateway) -> None:
         (["write"], "GET", "/tickets", 403),
         (["write", "read", "manage", "mail"], "POST", "/tokens", 403),
         (["manage"], "PUT", "/companies/x", 201),
+        (["manage"], "POST", "/triggers/dry-run", 403),
+        (["manage", "read"], "POST", "/triggers/dry-run", 422),
     ],
 )
 async def test_a_token_is_limited_to_its_scopes(

@@ -391,18 +391,20 @@ async def test_what_a_rule_did_has_its_name_and_version(api: Api) -> None:
     left_out = RuleActionLeftOut(
         rule=RuleRef(id=TRIGGER, name="Hurry", version=4), action="move", reason="it is in this queue already"
     )
+    nothing = left_out.model_copy(update={"action": RuleActionLeftOut.ALL_ACTIONS, "reason": "it is late"})
     known = len(api.log.events)
-    api.log.add(ticket, PriorityChanged(to=5, was=3, by=by), note, left_out)
+    api.log.add(ticket, PriorityChanged(to=5, was=3, by=by), note, left_out, nothing)
     done = [replace(each, actor=rule) for each in api.log.events[known:]]
     api.log.events[known:] = done
     await api.rows.show(done)
-    entries = (await api.read(f"/tickets/{ONE}/history"))["items"][-3:]
+    entries = (await api.read(f"/tickets/{ONE}/history"))["items"][-4:]
     shown = {"kind": "rule", "id": str(TRIGGER), "name": "Hurry up", "version": 4}
-    assert [each["actor"] for each in entries] == [shown] * 3
+    assert [each["actor"] for each in entries] == [shown] * 4
     assert [each["summary"] for each in entries] == [
         "Priority changed from 3 normal to 5 immediate by Hurry",
         "Hurry wrote an internal note",
         "The rule 'Hurry' version 4 could not do 'move': it is in this queue already",
+        "The rule 'Hurry' version 4 did nothing: it is late",
     ]
     written = (await api.read(f"/tickets/{ONE}/articles"))["items"][-1]
     assert (written["sender"], written["author"], written["internal"]) == ("system", "Hurry", True)
