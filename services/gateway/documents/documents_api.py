@@ -12,7 +12,7 @@ from services.gateway.account_mails import Told
 from services.gateway.documents import authority
 from services.gateway.documents.documents import Documents, NewPassword, SamePassword, Saved
 from services.gateway.documents.draft import Draft
-from services.gateway.documents.kind import Kind, administrators, spoken
+from services.gateway.documents.kind import Kind, administrators, one_spoken, spoken
 from services.gateway.documents.kinds import (
     automation,
     clocks,
@@ -221,7 +221,7 @@ def _add(
         f"/{kind.path}",
         operation_id=f"list{kind.many}",
         response_model=DocumentList[kind.shown],  # type: ignore[name-defined]
-        summary=f"{spoken(kind.path).capitalize()} by name",
+        summary=f"{spoken(kind.path)[0].upper()}{spoken(kind.path)[1:]} by name",
     )
     async def get_list(
         request: Request, principal: Reader, limit: Limit = 50, cursor: CursorText = None, retired: WithRetired = False
@@ -316,7 +316,7 @@ def _add(
         f"/{kind.path}/{{reference}}",
         status_code=204,
         operation_id=f"retire{kind.one}",
-        summary=f"Take a {spoken(name)} out of use",
+        summary=f"Take {one_spoken(name)} out of use",
     )
     async def delete_one(reference: Reference, principal: Manager, expected: IfMatch) -> Response:
         try:
@@ -329,7 +329,7 @@ def _add(
         f"/{kind.path}/{{reference}}/history",
         operation_id=f"get{kind.one}History",
         response_model=DocumentHistory,
-        summary=f"Every version of a {spoken(name)}, oldest first",
+        summary=f"Every version of {one_spoken(name)}, oldest first",
     )
     async def get_history(
         request: Request, reference: Reference, principal: Reader, limit: Limit = 50, cursor: CursorText = None

@@ -14,6 +14,7 @@ from shared.rules.access import Identity
 
 D = TypeVar("D", bound=Document)
 Shown = dict[str, Any]
+_ABBREVIATIONS = {"sla": "SLA", "slas": "SLAs"}
 Check = Callable[[D, D | None, Connection], Awaitable[list[FieldError]]]
 View = Callable[[Identity, D, Shown], Shown]
 
@@ -56,8 +57,14 @@ class Kind(Generic[D]):
 
 
 def spoken(name: str) -> str:
-    """The name of a kind in a sentence."""
-    return name.replace("-", " ")
+    """The name of a kind, or of its path, in a sentence."""
+    return _ABBREVIATIONS.get(name, name.replace("-", " "))
+
+
+def one_spoken(name: str) -> str:
+    """The name of a kind with its article."""
+    said = spoken(name)
+    return f"an {said}" if said in _ABBREVIATIONS.values() else f"a {said}"
 
 
 def _words(name: str) -> str:

@@ -184,7 +184,7 @@ def _field_error(error: dict[str, Any], body: Any) -> FieldError:
         case "too_long" if isinstance(error.get("input"), str):
             return FieldError(pointer, f"Must have at most {error['ctx']['max_length']} characters.")
         case _:
-            return FieldError(pointer, problems.of_validation(str(error["msg"])))
+            return FieldError(pointer, problems.of_validation(error))
 
 
 def _sent(body: Any, path: Sequence[str | int], *, missing: bool) -> list[str | int]:

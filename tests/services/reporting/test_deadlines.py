@@ -370,7 +370,7 @@ async def test_the_history_tells_the_sums_and_the_causes(api: Api) -> None:
     )
     told = [each["summary"] for each in (await api.read(f"/tickets/{ONE}/history"))["items"]][2:]
     assert told == [
-        "First answer set: 20 minutes of office from 08:00, due 08:20, Gold version 3",
+        "First answer set: 20 minutes of office version 1 from 08:00, due 08:20, Gold version 3",
         "First answer paused: 12 of 20 minutes used, 8 left",
         "First answer resumed: 12 of 20 minutes used, due 08:08",
         "First answer moved: 60 minutes from Monday 08:00, 12.5 used, due 08:47, Silver version 3",
