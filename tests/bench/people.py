@@ -41,7 +41,7 @@ class PeopleBench(Bench):
 
     def agent(self) -> str:
         """Somebody who has every new ticket to do. Returns their token."""
-        login, password = "kari", "kari's password 42"
+        login, password = "kari", "kari's password 42"  # pragma: allowlist secret
         person = {"login": login, "name": "Kari", "email": "kari@example.org", "roles": ["agent"]}
         self.desk.call("PUT", f"/people/{login}", person | {"password": password})
         document = self.desk.call("GET", "/queues/bench")
