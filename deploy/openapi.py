@@ -24,7 +24,7 @@ from services.intake.opening import api as intake_api
 from services.intake.transports import mail_api
 from services.intake.transports.mailboxes import api as mailboxes_api
 from services.intake.uploads import api as blobs_api
-from services.notify.sending import outgoing_api
+from services.notify.sending.outgoing import outgoing_api
 from services.reporting.exports import exports_api
 from services.reporting.feed import events_api
 from services.reporting.live import presence_api

@@ -15,6 +15,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 from shared.addresses import canonical_domain, valid
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_LOGIN = r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"
+_LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+_TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_WALL_TIME = r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+SHAPES = {
+    _SLUG: "Use lower-case letters and digits, with single hyphens between them, such as it-support.",
+    _LOGIN: "Use lower-case letters and digits; between them also dots, hyphens and underscores.",
+    _LANGUAGE: "This is not a language; write it like nb or en-GB.",
+    _TIME_OF_DAY: "This is not a time of day; write it like 08:00.",
+    _WALL_TIME: "This is not a time of day; write it like 08:00.",
+}
+"""What to tell somebody whose value does not match a pattern of these types."""
 
 
 def one_line(text: str) -> str:
@@ -50,7 +63,7 @@ def _encodable(text: str) -> str:
 
 @cache
 def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - {"localtime"}  # the zone of whichever machine reads it
+    return frozenset(available_timezones()) - {"localtime", "Factory"}  # whatever the machine has, and none
 
 
 def _time_zone(text: str) -> str:
@@ -90,13 +103,13 @@ Whole = Annotated[int, Field(strict=True, ge=-(2**31), le=2**31 - 1)]
 """A whole number that fits an SQL integer; no text, no fraction. Narrow it with `Annotated[Whole, Field(ge=1)]`."""
 Slug = Annotated[
     str,
-    Field(strict=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$"),
+    Field(strict=True, min_length=1, max_length=64, pattern=_SLUG),
     AfterValidator(_not_an_id),
 ]
 """A short name for URLs: lower-case letters, digits and hyphens."""
 Login = Annotated[
     str,
-    Field(strict=True, min_length=1, max_length=64, pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$"),
+    Field(strict=True, min_length=1, max_length=64, pattern=_LOGIN),
     AfterValidator(_not_an_id),
 ]
 """What a person signs in with: lower-case letters, digits, dot, hyphen, underscore."""
@@ -104,12 +117,12 @@ MailAddress = Annotated[
     str, Field(strict=True, max_length=254, json_schema_extra={"format": "email"}), AfterValidator(valid)
 ]
 MailDomain = Annotated[str, Field(strict=True, max_length=253), AfterValidator(_mail_domain)]
-Language = Annotated[str, Field(strict=True, max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$")]
+Language = Annotated[str, Field(strict=True, max_length=35, pattern=_LANGUAGE)]
 """A language tag such as `nb` or `en-GB` (RFC 5646)."""
-TimeOfDay = Annotated[str, Field(strict=True, max_length=5, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+TimeOfDay = Annotated[str, Field(strict=True, max_length=5, pattern=_TIME_OF_DAY)]
 """Hours and minutes, such as 07:00."""
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-WallTime = Annotated[str, Field(strict=True, max_length=5, pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+WallTime = Annotated[str, Field(strict=True, max_length=5, pattern=_WALL_TIME)]
 """Hours and minutes of a day, such as 07:00. 24:00 is its end."""
 Hours = dict[Weekday, Annotated[list[tuple[WallTime, WallTime]], Field(max_length=24)]]
 """The hours of each weekday, as from and to."""

@@ -1,4 +1,5 @@
-"""`python -m deploy.local up | down | status [--json] | logs | run SERVICE ... | demo | analyst | backup DIRECTORY | clean`"""
+"""`python -m deploy.local up | down | status [--json] | logs | run SERVICE ... | sql SERVICE | demo | analyst | backup DIR |
+clean`"""
 
 import argparse
 import json
@@ -7,9 +8,9 @@ import sys
 from pathlib import Path
 
 from deploy.local import lifecycle
-from deploy.local.analyst import analyst
-from deploy.local.backup import backup
-from deploy.local.demo import play
+from deploy.local.commands.analyst import analyst
+from deploy.local.commands.backup import backup
+from deploy.local.commands.demo import play
 from deploy.local.home import SERVICES, Home, Trouble
 
 
@@ -26,6 +27,8 @@ def main() -> int:
     run = commands.add_parser("run", help="a service's own command, such as: run routing parked")
     run.add_argument("service", choices=SERVICES)
     run.add_argument("arguments", nargs=argparse.REMAINDER)
+    database = commands.add_parser("sql", help="psql in the database of a service, such as: sql routing")
+    database.add_argument("service", choices=SERVICES)
     commands.add_parser("demo", help="play the main job with sample mails")
     commands.add_parser("analyst", help="how analysts connect to the database")
     saved = commands.add_parser("backup", help="save everything into a new directory, for deploy/docker/restore")
@@ -45,6 +48,8 @@ def main() -> int:
                 return _logs(home)
             case "run":
                 return lifecycle.run_service_command(home, arguments.service, arguments.arguments)
+            case "sql":
+                return lifecycle.open_database(home, arguments.service)
             case "backup":
                 backup(home, arguments.directory, _say)
             case "analyst":
@@ -72,7 +77,9 @@ def _status(home: Home, *, as_json: bool) -> int:
         print(json.dumps(found))
     else:
         for each in found["processes"]:
-            print(f"{each['name']:<10} {each['role']:<7} {each['state']:<10} pid {each['pid'] or '-'}")
+            print(
+                f"{each['name']:<10} {each['role']:<7} {each['state']:<10} pid {each['pid'] or '-':<8} {each['metrics'] or ''}".rstrip()
+            )
         print(
             f"gateway {found['gateway']}, LMTP {found['lmtp']}"
             if runs

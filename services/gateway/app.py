@@ -11,6 +11,7 @@ from services.gateway import report_runs, reset_links
 from services.gateway.account import following_api, notices_api, searches_api, session_api, sign_ins_api
 from services.gateway.documents import customers_api, documents_api, suspended_rules
 from services.gateway.documents.documents import Documents
+from services.gateway.documents.kinds import people
 from services.gateway.documents.propagation import Propagation
 from services.gateway.drafts import drafts_api
 from services.gateway.drafts.drafts import Drafts
@@ -164,7 +165,7 @@ def _dispatcher(
                 sign_in,
                 propagation,
                 trials={"report-schedule": reports.trial},
-                more={"person": absences.of_documents},
+                more={"person": (absences.of_documents, partial(people.restricted, parts.pool))},
             ),
             dry_runs_api.router(reads, proxy),
             report_schedules_api.router(parts.store, services),

@@ -17,8 +17,9 @@ from services.notify.deciding.report_mails import ReportMails
 from services.notify.deciding.suspended_rules import SuspendedRules
 from services.notify.policies import LISTENS_TO, Policies
 from services.notify.schema import MIGRATIONS
-from services.notify.sending import deliveries, outgoing_api, report_mails_api
-from services.notify.sending.outgoing import Outgoing
+from services.notify.sending import deliveries, report_mails_api
+from services.notify.sending.outgoing import outgoing_api
+from services.notify.sending.outgoing.outgoing import Outgoing
 from services.notify.sending.sender import Sender
 from services.notify.settings import MailSettings, Settings
 from services.notify.ticket.commands import Command

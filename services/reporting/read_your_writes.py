@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from shared.database import Pool
-from shared.http.consistency import Written
+from shared.http.headers.consistency import Written
 
 SECONDS = 2.0
 FIRST_PAUSE = 0.005

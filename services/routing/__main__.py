@@ -8,8 +8,8 @@ from shared.service.command_line import Service, main
 
 def load() -> Service:
     from services.routing import timers
-    from services.routing.acting import waiting
     from services.routing.app import CONSUMER, handlers, process
+    from services.routing.matches import waiting
 
     return Service(process, {CONSUMER: handlers}.get, {"timers": timers.Parked(), "triggers": waiting.Parked()})
 

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from services.routing import former_agents, policies, rows, timers
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.conclusions import Conclusions
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.worker import TriggerWorker
 from services.routing.operations.tickets import TicketOperations
+from services.routing.recording import Recording, write_rows
 from services.routing.recounts.requests import RecountRequests
 from services.routing.recounts.worker import Recounts
 from services.routing.references import customers, numbers
@@ -56,10 +57,10 @@ def handlers(
         if not documents.queues.by_id:
             await documents.load()
 
-    async def write_rows(connection: Connection, events: Sequence[Recorded]) -> None:
+    async def write(connection: Connection, events: Sequence[Recorded]) -> None:
         await numbers.remember(connection, events)
         await customers.remember(connection, events)
-        await timers.set_timers(connection, events)
+        await write_rows(connection, events)
 
     return {
         TICKETS: PolicyHandler(
@@ -67,7 +68,7 @@ def handlers(
             runner=runner(store, Conclusions(lambda: documents.configuration)),
             producers=policies.LISTENS_TO,
             react=policies.Policies(lambda: documents.queues, lambda: documents.configuration).react,
-            inline=write_rows,
+            inline=write,
             rows=rows.write,
             rows_written=matched,
             follow=policies.continues_in,
@@ -93,7 +94,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
                 clock.wake()
                 worker.wake()
 
-            recording = timers.Recording(parts.store, wake)
+            recording = Recording(parts.store, wake)
             uploads = Uploads(BlobStore(settings.blob_url))
             commands = runner(parts.store, conclude, recording)
             assignees = Assignees(parts.pool, copy, settings.zone)

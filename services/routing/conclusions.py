@@ -11,13 +11,14 @@ from services.routing import ticket
 from services.routing.rows import DecisionRow, Owned, TurnTaken
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Distribute
-from services.routing.ticket.clocks import course as courses
+from services.routing.ticket.clocks import timeline as timelines
+from services.routing.ticket.clocks.counting import Because, recount
 from services.routing.ticket.clocks.promises import Slas, kind_after
-from services.routing.ticket.clocks.reckoning import Because, reckon
 from services.routing.triggers import idleness, matching
-from services.routing.triggers.matching import WHOLE, Matched, actor_of
+from services.routing.triggers.matching import Matched
 from services.routing.triggers.steps import steps
-from shared.automation.rules import Rules, compile_rules
+from shared.automation.rule_actor import actor_of
+from shared.automation.rules import LONGEST_CHAIN, Rules, compile_rules
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.routing import (
@@ -36,11 +37,11 @@ from shared.contracts.routing import (
 )
 from shared.directory.copy import Configuration
 from shared.eventstore.unit_of_work import Conclude, Consequences, Decision, Following
+from shared.rules.states import OVER
 
 CLOCK = Actor("system", "clock")
 """Who records the events of clocks."""
-OVER = frozenset(("closed", "merged", "removed"))
-CHAIN_ENDED = f"{matching.LONGEST_CHAIN} rules have acted one after the other. The chain ends here."
+CHAIN_ENDED = f"{LONGEST_CHAIN} rules have acted one after the other. The chain ends here."
 MOVES_CLOCKS = (
     TicketQueued,
     StateChanged,
@@ -101,20 +102,20 @@ class Conclusions:
 
     def _clocks(self, decision: Decision[Command, Ticket]) -> list[Following]:
         """What each event does to the clocks of the ticket, as if its clocks were decided right behind it."""
-        slas, course, following = self.slas, decision.before.course, list[Following]()
-        if not slas and not course.deadlines:
+        slas, timeline, following = self.slas, decision.before.timeline, list[Following]()
+        if not slas and not timeline.deadlines:
             return following
         kind = decision.before.kind
         for new in decision.events:
-            course, kind = courses.evolve(course, new.payload), kind_after(kind, new.payload)
-            if kind is None or course.opened_at is None or not isinstance(new.payload, MOVES_CLOCKS):
+            timeline, kind = timelines.evolve(timeline, new.payload), kind_after(kind, new.payload)
+            if kind is None or timeline.opened_at is None or not isinstance(new.payload, MOVES_CLOCKS):
                 continue
             promise = slas.choose(kind)
-            if promise is None and not course.deadlines:
+            if promise is None and not timeline.deadlines:
                 continue
-            at = course.moment(decision.context.time)
-            for event in reckon(course, promise, at, _because(new.payload)):
-                course = courses.evolve(course, event)
+            at = timeline.moment(decision.context.time)
+            for event in recount(timeline, promise, at, _because(new.payload)):
+                timeline = timelines.evolve(timeline, event)
                 following.append(Following(event, new.id, CLOCK))
         return following
 
@@ -154,6 +155,10 @@ def owner_of(ticket: Ticket) -> UUID | None:
 def chain_ended(matched: Matched) -> list[Following]:
     """The history says once that a chain of rules has ended, by the first one that would have gone on."""
     return [
-        Following(RuleActionLeftOut(rule=rule.ref, action=WHOLE, reason=CHAIN_ENDED), cause, actor_of(rule.ref))
+        Following(
+            RuleActionLeftOut(rule=rule.ref, action=RuleActionLeftOut.ALL_ACTIONS, reason=CHAIN_ENDED),
+            cause,
+            actor_of(rule.ref),
+        )
         for rule, cause in matched.ended[:1]
     ]

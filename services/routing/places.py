@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
-from services.routing.ticket.clocks.course import ENDED
 from shared.contracts.event import Event
 from shared.contracts.routing import (
     MergeUndone,
@@ -14,6 +13,7 @@ from shared.contracts.routing import (
     TicketQueued,
     TicketRemoved,
 )
+from shared.rules.states import OVER
 
 SET = """
 INSERT INTO routing.places (ticket_id, queue_id, open)
@@ -54,10 +54,10 @@ def after(events: Iterable[tuple[UUID, Event]]) -> tuple[Places, Places]:
                 places[stream] = known._replace(queue=event.queue.id, new=True)
             case TicketMoved():
                 places[stream] = known._replace(queue=event.to.id)
-            case StateChanged() if (event.to.type in ENDED) != (event.was.type in ENDED):
-                places[stream] = known._replace(open=event.to.type not in ENDED)
+            case StateChanged() if (event.to.type in OVER) != (event.was.type in OVER):
+                places[stream] = known._replace(open=event.to.type not in OVER)
             case MergeUndone():
-                places[stream] = known._replace(open=event.state.type not in ENDED)
+                places[stream] = known._replace(open=event.state.type not in OVER)
             case TicketMerged() | TicketRemoved():
                 places[stream] = known._replace(open=False)
             case _:

@@ -19,7 +19,7 @@ from shared.eventstore.store import Store
 from shared.eventstore.unit_of_work import Record
 
 TIMED = (TicketQueued, CustomerAnswered, StateChanged, TicketMerged, MergeUndone, TicketRemoved)
-"""The events whose time clocks count from (`ticket.clocks.course`)."""
+"""The events whose time clocks count from (`ticket.clocks.timeline`)."""
 
 
 def runner(store: Store, conclude: Conclusions, record: Record | None = None) -> CommandRunner[Command, Ticket]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from shared.automation.parts import FieldValues, OrWord, Part
+from shared.automation.parts import FieldValues, Number, OrWord, Part
 from shared.contracts.marks.declaration import PersonOrAddress, ReferenceTo
 from shared.input_types import Flag, Line, Reference, Text, Whole
 
@@ -29,7 +29,7 @@ def _not_blank(text: str) -> str:
 Tags = Annotated[
     list[Annotated[Line, Field(max_length=80), AfterValidator(_not_blank)]], Field(min_length=1, max_length=100)
 ]
-FieldValue = Annotated[Line, Field(max_length=2_000)] | Flag | Whole | float | None
+FieldValue = Annotated[Line, Field(max_length=2_000)] | Flag | Number | None
 
 
 class _WithState(Part):

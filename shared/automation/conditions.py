@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 from typing_extensions import TypeAliasType
 
-from shared.automation.parts import CustomerOrAddress, FieldName, Part
+from shared.automation.parts import CustomerOrAddress, FieldName, Number, Part
 from shared.contracts.marks.declaration import ReferenceTo
 from shared.contracts.parts import Channel, StateType
 from shared.input_types import Flag, Line, Reference, Whole
@@ -137,7 +137,7 @@ class TicketFieldTest(AnyTest):
         BeforeValidator(_field_name),
         Field(strict=True, max_length=80, pattern=r"^fields\.[a-z0-9]+(-[a-z0-9]+)*$"),
     ]
-    is_: Annotated[list[FieldText | Flag | Whole | float], _Some] = Field(default_factory=list, alias="is")
+    is_: Annotated[list[FieldText | Flag | Number], _Some] = Field(default_factory=list, alias="is")
     contains: Contained = Field(default_factory=list)
     empty: Flag = True
 

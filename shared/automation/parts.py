@@ -4,7 +4,15 @@ The API takes them, and documents hold them, in the same shape. In documents the
 their ids, others by their slugs.
 """
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.input_types import Whole
+
+Number = Whole | Annotated[float, Field(ge=-(2**53), le=2**53)]
+"""A number that comes back from documents as it was sent. PostgreSQL writes 1e300 with all its digits, and nobody takes
+that as JSON."""
 
 
 class Part(BaseModel):

@@ -10,6 +10,9 @@ from shared.automation.facts import Facts
 from shared.contracts.directory import Calendar, Happening, Trigger
 from shared.contracts.parts import RuleRef
 
+LONGEST_CHAIN = 5
+"""So many rules act one after the other. What the last of them does is answered by none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:

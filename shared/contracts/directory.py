@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from shared.contracts.event import Event, event
 from shared.contracts.marks.declaration import (
@@ -38,6 +38,7 @@ from shared.input_types import (
     Title,
     Whole,
 )
+from shared.timestamps import timestamp
 
 Right = Literal["read", "create", "move_into", "note", "work"]
 Role = Literal["admin", "agent", "customer"]
@@ -392,7 +393,7 @@ class SwitchedOff(DocumentPart):
     """Why and when the system switched a trigger off."""
 
     reason: str
-    at: datetime
+    at: Annotated[datetime, PlainSerializer(timestamp, when_used="json")]
 
 
 class Trigger(SmallDocument):

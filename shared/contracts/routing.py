@@ -4,7 +4,7 @@
 """
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -519,10 +519,13 @@ class DeadlineBroken(Event):
 
 @event("helpdesk.RuleActionLeftOut.v1", owner="routing", topic=TICKETS)
 class RuleActionLeftOut(Event):
-    """A trigger could not do one of its actions on this ticket, and did the others. `action`: such as `move`.
+    """A trigger could not do one of its actions on this ticket, and did the others. `action`: such as `move`; `all` if
+    it did nothing.
 
     `reason`: a sentence.
     """
+
+    ALL_ACTIONS: ClassVar[str] = "all"
 
     rule: RuleRef
     action: str

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from shared.input_types import SHAPES
 from shared.telemetry.trace import trace_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -124,13 +125,30 @@ def invalid(pointer: str, detail: str) -> Problem:
 def invalid_fields(errors: Iterable[FieldError]) -> Problem:
     """422 for several fields."""
     found = tuple(errors)
-    return Problem(422, "invalid", " ".join(error.detail for error in found[:3]), errors=found)
+    said = dict.fromkeys(error.detail for error in found)  # "This is required." once, however many are missing
+    return Problem(422, "invalid", " ".join(list(said)[:3]), errors=found)
 
 
-def of_validation(message: str) -> str:
-    """Pydantic's message as a sentence; its own have no full stop."""
-    detail = message.removeprefix("Value error, ")[:300]
-    return detail if detail.endswith(".") else f"{detail}."
+def of_validation(error: Mapping[str, Any]) -> str:
+    """One of pydantic's errors as a sentence. Its own messages speak of Python, show patterns, and have no full stop."""
+    match error["type"]:
+        case "string_pattern_mismatch" if said := SHAPES.get(error["ctx"]["pattern"]):
+            return said
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return "This must be an object."
+        case "list_type" | "tuple_type":
+            return "This must be a list."
+        case "timezone_aware":
+            return "The time needs its offset; write it like 2026-12-24T08:00:00Z."
+        case "too_short" | "string_too_short" if error["ctx"]["min_length"] == 1:
+            return "This must not be empty."
+        case "too_short":
+            return f"At least {error['ctx']['min_length']} of these are needed."
+        case "too_long":
+            return f"At most {error['ctx']['max_length']} of these are allowed."
+        case _:
+            detail = str(error["msg"]).removeprefix("Value error, ")[:300]
+            return detail if detail.endswith(".") else f"{detail}."
 
 
 def too_large(detail: str = "The body of this request is too large.") -> Problem:

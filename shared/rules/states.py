@@ -18,4 +18,7 @@ STANDARD = {
 SELECTABLE = frozenset(("open", "pending_reminder", "pending_auto_close", "closed"))
 """The types of states that a command can set. `new`, `merged` and `removed` are set by the system."""
 
+OVER = frozenset(("closed", "merged", "removed"))
+"""The types of states of a ticket that is over: no clock runs, it is not idle, and it is nobody's work."""
+
 PRIORITIES = {1: "1 very low", 2: "2 low", 3: "3 normal", 4: "4 high", 5: "5 immediate"}

@@ -28,7 +28,7 @@ import psutil
 
 from deploy.databases import provide
 from deploy.local import lifecycle
-from deploy.local.demo import Desk
+from deploy.local.commands.demo import Desk
 from deploy.local.home import CHECKOUT, SERVICES, Home
 from deploy.local.ports import free_ports
 from deploy.local.postgres import PostgresServer

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deploy.local.demo import Desk
+from deploy.local.commands.demo import Desk
 from tests.chaos import rules
 
 RIGHTS = ["read", "create", "move_into", "note", "work"]

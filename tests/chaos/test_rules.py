@@ -63,6 +63,8 @@ def test_a_rule_acts_once_for_each_cause() -> None:
     assert rules.difference(wanted, rules.acts([queued, did, did], NAMES))
     assert rules.difference(wanted, rules.acts([queued, did, event("NoteAdded", rule="7", cause=None)], NAMES))
     assert rules.difference(wanted, rules.acts([queued, event("RuleActionLeftOut", rule="7")], NAMES)) == []
+    merged = rules.expected_acts([queued, event("TicketMerged"), event("TagsAdded", tags=["chaos"])])
+    assert merged == wanted
 
 
 def test_turns_are_fair() -> None:

@@ -118,6 +118,20 @@ def test_the_status_is_json_when_nothing_runs(tmp_path: Path) -> None:
     assert found["recount"] is None
     assert {each["name"] for each in found["processes"]} == {"postgres", "kafka", *SERVICES}
     assert all(each["state"] == "stopped" and each["pid"] is None for each in found["processes"])
+    assert all(each["metrics"] is None for each in found["processes"])
+
+
+def test_the_database_of_an_instance_that_does_not_run_is_not_opened(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.local", "sql", "routing"],
+        cwd=CHECKOUT,
+        env={"LEDGERDESK_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "ledgerdesk: Ledgerdesk does not run: run `make up` first\n"
 
 
 def test_all_locks_name_the_same_versions() -> None:

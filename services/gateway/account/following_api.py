@@ -14,7 +14,7 @@ from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Person, Queue
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import json_response
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.references import QueueNamed
 from shared.http.routes import router as strict

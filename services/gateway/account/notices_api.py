@@ -11,7 +11,7 @@ from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.contracts.directory import Notice, Person
 from shared.http.bodies import Body
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import json_response
 from shared.http.routes import router as strict
 from shared.input_types import Flag
 

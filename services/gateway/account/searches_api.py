@@ -15,8 +15,8 @@ from shared.contracts.directory import Queue
 from shared.database import Pool
 from shared.http import problems
 from shared.http.bodies import Body, example
-from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import json_response
+from shared.http.headers.etag import IfMatch, etag
+from shared.http.headers.idempotency import json_response
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.routes import router as strict

@@ -15,16 +15,16 @@ from services.gateway.documents.kinds.people import ChosenPassword
 from services.gateway.documents.propagation import Propagation
 from services.gateway.signing_in.authentication import Authentication, cookie_of, set_cookie
 from services.gateway.signing_in.dependencies import SignedIn, WithSession
-from services.gateway.signing_in.sessions import Principal, Sessions, still_valid
-from services.gateway.signing_in.sign_in import SignIn
+from services.gateway.signing_in.sessions import Principal, Sessions, Superseded, still_valid
+from services.gateway.signing_in.sign_in import WRONG, SignIn
 from shared.contracts.directory import Notice, Person, Queue
 from shared.contracts.marks.open_values import Known
 from shared.database import Connection, Pool
 from shared.eventstore.store import utc_now
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED, command_id, json_response
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import REPLAYED, command_id, json_response
 from shared.http.references import QueueNamed
 from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit
@@ -154,12 +154,15 @@ def router(
     async def post_session(request: Request, body: Credentials) -> Response:
         authentication.require_same_origin(request.scope, absent_is_fine=True)
         arrival = authentication.arrival(request.scope)
-        person = await sign_in.check(body.login, body.password, arrival.address)
+        person, since = await sign_in.check(body.login, body.password, arrival.address)
         key = request.headers.get(KEY)
         command = (
             command_id(person.id, "POST", "/api/v1/session", key, await request.body()) if key is not None else None
         )
-        issued = await sessions.issue(person.id, "session", command=command, client=_client(request))
+        try:
+            issued = await sessions.issue(person.id, "session", command=command, client=_client(request), by=since)
+        except Superseded as error:
+            raise problems.unauthorized(WRONG) from error
         await end_previous_session(request.scope, issued.id)
         assert issued.expires_at is not None
         seconds = max(1, int((issued.expires_at - utc_now()).total_seconds()))
@@ -242,7 +245,7 @@ def router(
                 raise problems.unauthorized("The sign-in has ended. Sign in again.")
 
         saved = await documents.change_person(
-            person.id, lambda unchanged: unchanged, context_of(principal), password=new, first=still_signed_in
+            person.id, lambda unchanged: unchanged, context_of(principal), password=new, also=still_signed_in
         )
         await sessions.prove(principal.session)
         if command is not None:

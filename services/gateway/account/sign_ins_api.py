@@ -14,12 +14,12 @@ from services.gateway.documents.documents_api import Reference
 from services.gateway.signing_in import scopes
 from services.gateway.signing_in.dependencies import AdministratorSession, WithProof, WithSession
 from services.gateway.signing_in.scopes import Scope
-from services.gateway.signing_in.sessions import Kind, Principal, Sessions
+from services.gateway.signing_in.sessions import Kind, Principal, Sessions, Superseded
 from shared.eventstore.store import utc_now
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import command_id, json_response
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import command_id, json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit
@@ -151,9 +151,18 @@ def router(sessions: Sessions) -> APIRouter:
         key = request.headers.get(KEY)
         person = principal.identity.person_id
         command = command_id(person, "POST", "/api/v1/tokens", key, await request.body()) if key is not None else None
-        issued = await sessions.issue(
-            person, "token", name=body.name, scopes=wanted, expires_at=body.expires_at, command=command
-        )
+        try:
+            issued = await sessions.issue(
+                person,
+                "token",
+                name=body.name,
+                scopes=wanted,
+                expires_at=body.expires_at,
+                command=command,
+                by=principal.session,
+            )
+        except Superseded as error:
+            raise problems.unauthorized("The sign-in has ended. Sign in again.") from error
         return json_response(
             {
                 "id": str(issued.id),

@@ -17,8 +17,8 @@ from shared.database import Pool
 from shared.eventstore.errors import PreconditionFailed
 from shared.http import problems
 from shared.http.bodies import Body, example
-from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import json_response
+from shared.http.headers.etag import IfMatch, etag
+from shared.http.headers.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.rules.access import Identity

@@ -141,24 +141,20 @@ class Documents:
         context: Context,
         *,
         password: NewPassword | None = None,
-        first: Callable[[Connection], Awaitable[None]] | None = None,
         also: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> Saved:
-        """Changes what a person may change of their own document, and does `also` in the same transaction.
+        """Changes what a person may change of their own document.
 
-        `first` runs in the transaction before anything else, and may refuse the change. Raises UnknownStream.
+        `also` is done before it in the same transaction, and may refuse the change. Raises UnknownStream.
         """
         async with self.runners["person"].transaction() as (connection, unit):
             await connection.execute(ONE_AT_A_TIME, _LOCK)
-            if first is not None:
-                await first(connection)
+            if also is not None:
+                await also(connection)
             current = await document_rows.find(connection, "person", str(person))
             if current is None or not isinstance(current.document, Person):
                 raise UnknownStream(person)
-            saved = await _save(connection, unit, current, change(current.document), password, context)
-            if also is not None:
-                await also(connection)
-            return saved
+            return await _save(connection, unit, current, change(current.document), password, context)
 
     async def retire(
         self, kind: DocumentKind, reference: str, context: Context, *, expected: int | None = None
@@ -181,8 +177,8 @@ class Documents:
             if kind == "report-schedule":
                 await report_runs.remove_timer(connection, current.id)
             if kind == "person":
+                await connection.execute(FORGET_CREDENTIAL, current.id)  # no sign-in with it ends later than this
                 await end_of_person(connection, current.id, tokens=True)
-                await connection.execute(FORGET_CREDENTIAL, current.id)
                 await connection.execute(FORGET_DRAFTS, current.id)
                 await reset_links.end_of_person(connection, current.id)
         return saved

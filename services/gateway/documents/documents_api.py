@@ -12,7 +12,7 @@ from services.gateway.account_mails import Told
 from services.gateway.documents import authority
 from services.gateway.documents.documents import Documents, NewPassword, SamePassword, Saved
 from services.gateway.documents.draft import Draft
-from services.gateway.documents.kind import Kind, administrators, spoken
+from services.gateway.documents.kind import Kind, administrators, one_spoken, spoken
 from services.gateway.documents.kinds import (
     automation,
     clocks,
@@ -39,8 +39,8 @@ from shared.eventstore.errors import PreconditionFailed
 from shared.eventstore.store import Context
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import json_response
+from shared.http.headers.etag import IfMatch, etag
+from shared.http.headers.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.http.serving.limits import body_limit
@@ -77,8 +77,8 @@ KINDS: tuple[Kind[Any], ...] = (
 )
 Trial = Callable[[Identity, Draft], Awaitable[None]]
 """Asks another service, before a draft is saved, whether it accepts it. Raises Problem."""
-More = Callable[[Sequence[Document]], Awaitable[Mapping[UUID, dict[str, Any]]]]
-"""What answers say of documents beyond their fields, by id."""
+More = Callable[[Identity, Sequence[Document]], Awaitable[Mapping[UUID, dict[str, Any]]]]
+"""What answers say of documents beyond their fields, by id, to whoever asks."""
 OWN = ("queue", "person", "company")
 """The kinds of which a customer sees at most one document: themselves, or their company."""
 DOCUMENT_BODY = 1 << 20
@@ -160,13 +160,13 @@ def router(
     sign_in: SignIn,
     propagation: Propagation,
     trials: Mapping[DocumentKind, Trial],
-    more: Mapping[DocumentKind, More],
+    more: Mapping[DocumentKind, Sequence[More]],
 ) -> APIRouter:
-    """`trials`: of the kinds that another service has to accept. `more`: of those whose answers say more than they
-    hold."""
+    """`trials`: of the kinds that another service has to accept. `more`: of those whose answers say more than their
+    documents."""
     routes = strict("/api/v1", tags=["settings"])
     for kind in KINDS:
-        _add(routes, kind, documents, sign_in, propagation, trials.get(kind.model.KIND), more.get(kind.model.KIND))
+        _add(routes, kind, documents, sign_in, propagation, trials.get(kind.model.KIND), more.get(kind.model.KIND, ()))
     return routes
 
 
@@ -177,17 +177,17 @@ def _add(
     sign_in: SignIn,
     propagation: Propagation,
     trial: Trial | None,
-    more: More | None,
+    more: Sequence[More],
 ) -> None:
     draft_type, name = kind.draft, kind.model.KIND
 
     async def views(principal: Principal, rows: Sequence[document_rows.Row]) -> list[dict[str, Any]]:
-        known = await more([row.document for row in rows]) if more is not None else {}
-        beside = await kind.more(principal.identity, documents.store.pool, [row.id for row in rows])
-        return [
-            kind.view(principal.identity, row.document, whole(row) | known.get(row.id, {})) | beside.get(row.id, {})
-            for row in rows
-        ]
+        who = principal.identity
+        answers = {row.id: kind.view(who, row.document, whole(row)) for row in rows}
+        for beside in more:
+            for document, known in (await beside(who, [row.document for row in rows])).items():
+                answers[document] |= known
+        return list(answers.values())
 
     async def view(principal: Principal, row: document_rows.Row) -> dict[str, Any]:
         return (await views(principal, [row]))[0]
@@ -221,7 +221,7 @@ def _add(
         f"/{kind.path}",
         operation_id=f"list{kind.many}",
         response_model=DocumentList[kind.shown],  # type: ignore[name-defined]
-        summary=f"{spoken(kind.path).capitalize()} by name",
+        summary=f"{spoken(kind.path)[0].upper()}{spoken(kind.path)[1:]} by name",
     )
     async def get_list(
         request: Request, principal: Reader, limit: Limit = 50, cursor: CursorText = None, retired: WithRetired = False
@@ -316,7 +316,7 @@ def _add(
         f"/{kind.path}/{{reference}}",
         status_code=204,
         operation_id=f"retire{kind.one}",
-        summary=f"Take a {spoken(name)} out of use",
+        summary=f"Take {one_spoken(name)} out of use",
     )
     async def delete_one(reference: Reference, principal: Manager, expected: IfMatch) -> Response:
         try:
@@ -329,7 +329,7 @@ def _add(
         f"/{kind.path}/{{reference}}/history",
         operation_id=f"get{kind.one}History",
         response_model=DocumentHistory,
-        summary=f"Every version of a {spoken(name)}, oldest first",
+        summary=f"Every version of {one_spoken(name)}, oldest first",
     )
     async def get_history(
         request: Request, reference: Reference, principal: Reader, limit: Limit = 50, cursor: CursorText = None

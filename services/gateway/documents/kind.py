@@ -1,32 +1,26 @@
 """What the gateway adds to the declaration of a kind of document."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from uuid import UUID
 
 from services.gateway.documents.derivation import draft_model, shown_model
 from services.gateway.documents.draft import Draft
 from shared.contracts.marks.declaration import Document
-from shared.database import Connection, Pool
+from shared.database import Connection
 from shared.http.bodies import Body
 from shared.http.problems import FieldError
 from shared.rules.access import Identity
 
 D = TypeVar("D", bound=Document)
 Shown = dict[str, Any]
+_ABBREVIATIONS = {"sla": "SLA", "slas": "SLAs"}
 Check = Callable[[D, D | None, Connection], Awaitable[list[FieldError]]]
 View = Callable[[Identity, D, Shown], Shown]
-More = Callable[[Identity, Pool, Sequence[UUID]], Awaitable[Mapping[UUID, Shown]]]
-"""What the answers about these documents have beyond the documents, for whoever asks."""
 
 
 async def _no_rules(_wanted: Any, _was: Any, _connection: Connection) -> list[FieldError]:
     return []
-
-
-async def _nothing_more(_who: Identity, _pool: Pool, _documents: Sequence[UUID]) -> Mapping[UUID, Shown]:
-    return {}
 
 
 def _all_of_it(_who: Identity, _document: Any, whole: Shown) -> Shown:
@@ -35,7 +29,7 @@ def _all_of_it(_who: Identity, _document: Any, whole: Shown) -> Shown:
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[D]):
-    """One kind. `visible` says who sees a document, `view` what of it, and `more` what is shown beside it.
+    """One kind. `visible` says who sees a document, and `view` what of it.
 
     With `by_queue`, agents see only the documents of their queues, and those that name no queue.
 
@@ -51,7 +45,6 @@ class Kind(Generic[D]):
     check: Check[D]
     view: View[D]
     by_queue: bool = False
-    more: More = _nothing_more
 
     @property
     def one(self) -> str:
@@ -64,8 +57,14 @@ class Kind(Generic[D]):
 
 
 def spoken(name: str) -> str:
-    """The name of a kind in a sentence."""
-    return name.replace("-", " ")
+    """The name of a kind, or of its path, in a sentence."""
+    return _ABBREVIATIONS.get(name, name.replace("-", " "))
+
+
+def one_spoken(name: str) -> str:
+    """The name of a kind with its article."""
+    said = spoken(name)
+    return f"an {said}" if said in _ABBREVIATIONS.values() else f"a {said}"
 
 
 def _words(name: str) -> str:
@@ -80,7 +79,6 @@ def kind(
     *,
     check: Check[D] = _no_rules,
     view: View[D] = _all_of_it,
-    more: More = _nothing_more,
     draft: type[Draft] | None = None,
     shown: type[Body] | None = None,
     example: Mapping[str, Any] | None = None,
@@ -93,7 +91,7 @@ def kind(
     name = _words(model.KIND)
     draft = draft or draft_model(model, f"{name}Draft")
     shown = shown or shown_model(model, f"{name}Shown", example=example)
-    return Kind(model, path, draft, shown, visible, check, view, by_queue, more)
+    return Kind(model, path, draft, shown, visible, check, view, by_queue)
 
 
 def everybody(_who: Identity, _document: Any) -> bool:

@@ -9,7 +9,7 @@ import aiohttp
 
 from services.gateway.document_rows import Row
 from shared.contracts.marks.declaration import Document
-from shared.http.consistency import LAG
+from shared.http.headers.consistency import LAG
 from shared.http.identity import HEADER, sign
 from shared.http.keys import SigningKey
 from shared.rules.access import Identity

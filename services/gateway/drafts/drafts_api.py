@@ -30,10 +30,10 @@ from shared.contracts.routing import TICKET_COMMANDS
 from shared.eventstore.store import utc_now
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.consistency import HEADER as CONSISTENCY
-from shared.http.consistency import LAG
-from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import HEADER as CONSISTENCY
+from shared.http.headers.consistency import LAG
+from shared.http.headers.etag import IfMatch, etag
+from shared.http.headers.idempotency import json_response
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.routes import router as strict

@@ -17,7 +17,7 @@ from services.gateway.drafts.drafts import Drafts
 from services.gateway.drafts.keys import LONGEST, is_key
 from shared.database import TRANSIENT
 from shared.http import problems
-from shared.http.idempotency import command_id
+from shared.http.headers.idempotency import command_id
 from shared.http.json_input import read_json
 
 log = logging.getLogger(__name__)

@@ -21,10 +21,10 @@ from services.gateway.service_client import ServiceClient
 from services.gateway.signing_in.dependencies import Writer
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.consistency import HEADER as CONSISTENCY
-from shared.http.consistency import LAG
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED
+from shared.http.headers.consistency import HEADER as CONSISTENCY
+from shared.http.headers.consistency import LAG
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import REPLAYED
 from shared.http.json_input import read_json
 from shared.http.routes import router as strict
 from shared.input_types import is_id

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from shared.http import problems
-from shared.http.consistency import HEADER, LONGEST
+from shared.http.headers.consistency import HEADER, LONGEST
 
 _OVERHEAD = 16
 MOST_CHARACTERS = (LONGEST + _OVERHEAD + 2) // 3 * 4

@@ -24,9 +24,9 @@ from services.gateway.front.routes import Target
 from services.gateway.service_client import FAILED, identity_refused
 from services.gateway.signing_in.sessions import Principal
 from shared.http import problems
-from shared.http.consistency import HEADER as CONSISTENCY
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED
+from shared.http.headers.consistency import HEADER as CONSISTENCY
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import REPLAYED
 from shared.http.identity import HEADER, sign
 from shared.http.keys import SigningKey
 from shared.http.serving.limits import bounded

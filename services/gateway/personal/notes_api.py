@@ -10,8 +10,8 @@ from services.gateway.signing_in.dependencies import Reader, Writer
 from shared.database import Pool
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import json_response
+from shared.http.headers.etag import IfMatch, etag
+from shared.http.headers.idempotency import json_response
 from shared.http.routes import router as strict
 from shared.input_types import Text
 

@@ -9,7 +9,7 @@ from services.gateway.documents.propagation import Propagation
 from services.gateway.personal.preferences import Preferences, PreferencesStore
 from services.gateway.signing_in.dependencies import Reader, Writer
 from services.gateway.signing_in.sessions import Principal
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import json_response
 from shared.http.routes import router as strict
 
 

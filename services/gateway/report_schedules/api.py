@@ -18,8 +18,8 @@ from shared.database import Connection, Pool
 from shared.eventstore.runner import once
 from shared.eventstore.store import Store, utc_now
 from shared.http import problems
-from shared.http.idempotency import Command as Key
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import Command as Key
+from shared.http.headers.idempotency import json_response
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit

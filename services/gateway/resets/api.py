@@ -21,8 +21,8 @@ from shared.database import Connection
 from shared.eventstore.store import CommandId, Context
 from shared.http import problems
 from shared.http.bodies import Body, example
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import REPLAYED, command_id, json_response
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import REPLAYED, command_id, json_response
 from shared.http.routes import router as strict
 from shared.http.serving.limits import SMALL_BODY, body_limit
 from shared.input_types import Line
@@ -116,7 +116,7 @@ def router(
                 raise _unknown()
 
         saved = await documents.change_person(
-            link.person_id, lambda unchanged: unchanged, _context_of(row.document), password=new, first=use
+            link.person_id, lambda unchanged: unchanged, _context_of(row.document), password=new, also=use
         )
         await sign_in.throttle.forget(f"person {link.person_id}", address)
         return Response(status_code=204, headers=await propagation.lag(saved.row))

@@ -51,6 +51,7 @@ UPDATE gateway.sessions
  WHERE id = $1 AND kind = $2 AND ($3::uuid IS NULL OR person_id = $3) AND ended_at IS NULL
 """
 REPLACE_SECRET = "UPDATE gateway.sessions SET token_hash = $2 WHERE id = $1"  # pragma: allowlist secret
+HOLD_PASSWORD = "SELECT changed_at FROM gateway.credentials WHERE person_id = $1 FOR SHARE"  # pragma: allowlist secret
 STILL_VALID = "SELECT EXISTS (SELECT FROM gateway.sessions WHERE id = $1 AND ended_at IS NULL)"
 PROVE = "UPDATE gateway.sessions SET proved_at = now() WHERE id = $1"
 END_OF_PERSON = """
@@ -106,6 +107,10 @@ class Issued:
     replayed: bool
 
 
+class Superseded(Exception):
+    """The password that was given holds no more, or the session that asks for a token has ended."""
+
+
 class Sessions:
     """`key` derives the secrets of requests that may be repeated."""
 
@@ -153,21 +158,30 @@ class Sessions:
         expires_at: datetime | None = None,
         client: str = "",
         command: CommandId | None = None,
-        connection: Connection | None = None,
+        by: datetime | UUID,
     ) -> Issued:
         """Makes a session or token. With a command (a request that may be repeated) the secret is derived from it: the
-        repeat gets the same answer although the secret is not stored. Raises CommandReused."""
+        repeat gets the same answer although the secret is not stored.
+
+        `by`: for a session, since when the password that was given has been that of the person; for a token, the
+        session that asks for it. Raises CommandReused, Superseded.
+        """
         secret = self._derived(kind, person, command) if command else _random(kind)
         now = utc_now()
         issued = Issued(uuid7(), secret, now, expires_at or (now + self.lifetime if kind == "session" else None), False)
         fingerprint = self.without_secrets(command).fingerprint if command else None
-        done = await (connection or self.pool).execute(
-            INSERT, _digest(secret), issued.id, person, kind, name, scopes, command.id if command else None,
-            fingerprint, now, issued.expires_at, client,
-        )  # fmt: skip
+        async with self.pool.acquire() as connection, connection.transaction():
+            # A change of the password that runs now waits, and then ends what is made here.
+            changed_at = await connection.fetchval(HOLD_PASSWORD, person)
+            if not (await still_valid(connection, by) if isinstance(by, UUID) else changed_at == by):
+                raise Superseded
+            done = await connection.execute(
+                INSERT, _digest(secret), issued.id, person, kind, name, scopes, command.id if command else None,
+                fingerprint, now, issued.expires_at, client,
+            )  # fmt: skip
         if done == "INSERT 0 1" or command is None:
             return issued
-        first = await (connection or self.pool).fetchrow(FIRST, command.id)
+        first = await self.pool.fetchrow(FIRST, command.id)
         if first is None or first["fingerprint"] != fingerprint or first["person_id"] != person:
             raise CommandReused
         return Issued(first["id"], secret, first["created_at"], first["expires_at"], True)

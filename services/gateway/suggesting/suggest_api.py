@@ -21,7 +21,7 @@ from shared.contracts.marks.declaration import Document
 from shared.database import Pool
 from shared.http import problems
 from shared.http.bodies import Body, example
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import json_response
 from shared.http.routes import router as strict
 from shared.http.routes import takes_any_text
 from shared.http.story import NUMBER, TICKET, TITLE

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Response
 from services.intake.opening.bodies import MOST_VALUES, MessageBody, Opened, Received, TicketBody
 from services.intake.opening.customer_messages import CustomerMessages
 from services.intake.opening.opening import Opening
-from shared.http.consistency import HEADER, Written, encode
-from shared.http.idempotency import Command as Key
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import HEADER, Written, encode
+from shared.http.headers.idempotency import Command as Key
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.http.serving.limits import JSON_BODY, body_limit

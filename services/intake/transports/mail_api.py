@@ -17,9 +17,9 @@ from services.intake.records.mails import Mail
 from shared.blobs.store import BlobMissing
 from shared.http import problems, story
 from shared.http.bodies import Body, content, example
-from shared.http.consistency import HEADER, Written, encode
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import command_id, json_response
+from shared.http.headers.consistency import HEADER, Written, encode
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import command_id, json_response
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
 from shared.http.references import TicketNamed

@@ -16,8 +16,8 @@ from shared.blobs.uploads import Uploads
 from shared.eventstore.store import CommandId, Store
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.idempotency import HEADER as KEY
-from shared.http.idempotency import command_id, json_response
+from shared.http.headers.idempotency import HEADER as KEY
+from shared.http.headers.idempotency import command_id, json_response
 from shared.http.identity import Caller
 from shared.http.problems import FieldError, invalid_fields
 from shared.http.routes import router as strict

@@ -11,6 +11,7 @@ from typing import Any, Never
 from uuid import UUID
 
 import asyncpg
+from prometheus_client import Gauge
 
 from services.notify import ticket
 from services.notify.notices.mails import mail_of
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
 BATCH = 100
 
+LATE = Gauge("ledgerdesk_notices_late_seconds", "How late the mail of the notice is that should have left first")
+
 # All notices of one ticket for one person have the time of the first.
 SAVE = """
 INSERT INTO notify.held_notices (ticket_id, person_id, notice, wording, details, event_id, correlation_id, mail_at)
@@ -51,6 +54,7 @@ SELECT n.ticket_id, n.person_id, n.notice, n.wording, n.details, n.event_id, n.c
 # A time further ahead than the wait was set before somebody set the clock back: it must not hold mails for so long.
 _DUE = "(mail_at <= now() OR mail_at > now() + $1) AND wording = ANY($2)"
 TICKETS = f"SELECT DISTINCT ticket_id FROM notify.held_notices WHERE {_DUE} LIMIT {BATCH}"
+LATENESS = "SELECT extract(epoch FROM now() - min(mail_at))::float FROM notify.held_notices"
 TAKE = f"""
 DELETE FROM notify.held_notices
  WHERE {_DUE} AND ticket_id = ANY($3)
@@ -111,10 +115,15 @@ class HeldNotices:
 
     async def _serve(self) -> None:
         while True:
+            await self.measure()
             while await self.request_due():
                 self.heartbeat.beat()
             self.heartbeat.beat()
             await asyncio.sleep(POLL_SECONDS)
+
+    async def measure(self) -> None:
+        """Sets the metric of those that wait."""
+        LATE.set(max(0.0, await self.store.pool.fetchval(LATENESS) or 0.0))
 
     async def request_due(self) -> int:
         """Requests the mails of a batch of tickets. Returns the number of notices in them."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from services.notify.ticket.reports import outcomes_of
 from shared.eventstore.store import Store
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import service_only
 from shared.http.routes import router as strict
 

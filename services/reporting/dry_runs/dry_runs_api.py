@@ -18,7 +18,7 @@ from shared.contracts.directory import Trigger
 from shared.directory.copy import Configuration
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.consistency import Awaited
+from shared.http.headers.consistency import Awaited
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.http.serving.failures import problem_of

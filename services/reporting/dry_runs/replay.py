@@ -9,21 +9,19 @@ from services.reporting.dry_runs.past_ticket import CHANGING, PastTicket, change
 from shared.automation.evaluation import Holds
 from shared.automation.facts import Facts, written
 from shared.automation.happenings import EVENT_TYPES, happening
+from shared.automation.rule_actor import RULE, rule_of
+from shared.automation.rules import LONGEST_CHAIN
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
 from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, TicketQueued
+from shared.rules.states import MERGED, OVER
 
 PERSONS = frozenset(("agent", "customer"))
 """The kinds of actors that are people."""
-RULE = "rule"
 KINDS = PERSONS | {RULE}
-LONGEST_CHAIN = 5
-"""So many rules act one after the other."""
 CAUSED = frozenset((TicketQueued.TYPE, CustomerAnswered.TYPE))
 """Events that rules do not name as their cause: they name the event that caused it, which intake recorded."""
-OVER = frozenset(("closed", "merged", "removed"))
-"""The types of states in which a ticket waits for nobody: it is not idle."""
 WITH_MESSAGES = frozenset((AgentReplied.TYPE, NoteAdded.TYPE))
 """Events that bring a message themselves."""
 TYPES = (frozenset(CHANGING) | EVENT_TYPES) - WITH_MESSAGES
@@ -122,10 +120,12 @@ class Replay:
         if not wanted.start <= at < wanted.end:
             return False
         payload = event.payload or (event.told.payload if event.told is not None else None)
-        if payload is None or happening(payload) not in wanted.on:
-            return False
-        # No rule answers its own doing.
-        return rule_of(event.actor) != str(wanted.trigger) and wanted.holds(facts_of(self._ticket, event, at))
+        if payload is None or happening(payload) not in wanted.on or self._ticket.state == MERGED:
+            return False  # a merged ticket goes on in another one, where a customer's message arrives too
+        rule = rule_of(event.actor)
+        if rule is not None and rule[0] == wanted.trigger:
+            return False  # no rule answers its own doing
+        return wanted.holds(facts_of(self._ticket, event, at))
 
     def _depth(self, event: PastEvent) -> int:
         depth = self._depths.get(event.cause, 0) if event.cause is not None else 0
@@ -149,11 +149,6 @@ def facts_of(ticket: PastTicket, event: PastEvent, at: datetime) -> Facts:
             return ticket.facts(_kind(event.actor), at, written(by_agent.message))
         case _:
             return ticket.facts(_kind(event.actor), at)
-
-
-def rule_of(actor: Actor) -> str | None:
-    """The id of the trigger that did something; None if it was somebody else."""
-    return (actor.id or "").partition("/")[0] if actor.kind == RULE else None
 
 
 def _kind(actor: Actor) -> str:

@@ -18,7 +18,7 @@ from services.reporting.tickets.ticket_list import Sort
 from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.visibility import scope
 from services.reporting.zone import zone_of
-from shared.http.consistency import Awaited
+from shared.http.headers.consistency import Awaited
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.rules.access import Identity

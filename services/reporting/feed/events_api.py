@@ -12,8 +12,8 @@ from services.reporting.feed.place import Place, UnknownPlace
 from services.reporting.feed.sealed_places import LONGEST, SealedPlaces
 from services.reporting.feed.visible_events import Asked, Found, VisibleEvents
 from shared.http import problems
-from shared.http.consistency import Awaited
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import Awaited
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Limit
 from shared.http.routes import router as strict

@@ -11,6 +11,8 @@ import asyncpg
 
 from services.reporting.notices.sentences import Notice, sentence
 from services.reporting.visibility import scope
+from shared.automation.rule_actor import rule_of
+from shared.contracts.envelope import Actor
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.languages.known import Language
@@ -151,8 +153,8 @@ class NoticeList:
     def _shown(self, row: asyncpg.Record, names: Mapping[str, str]) -> Row:
         data = row["data"] or {}
         say = translator(row["language"], zone=row["timezone"], desk=Translator(self.language, self.zone))
-        # A rule is named by its id and version.
-        rule = names.get(str(row["actor_id"]).partition("/")[0]) if row["actor_kind"] == "rule" else None
+        by_rule = rule_of(Actor(row["actor_kind"] or "", row["actor_id"]))
+        rule = names.get(str(by_rule[0])) if by_rule is not None else None
         actor = say.gettext("The rule {rule}", rule=rule) if rule else names.get(row["actor_id"] or "", "")
         notice = Notice(
             kind=row["kind"],

@@ -10,8 +10,8 @@ from services.reporting.notices.notice_list import DAYS, NoticeList
 from services.reporting.read_your_writes import wait_until_shown
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.consistency import LAG, Awaited
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import LAG, Awaited
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict

@@ -19,7 +19,7 @@ from services.reporting.tickets.ticket_reader import FoundTicket, TicketReader, 
 from services.reporting.zone import zone_of
 from shared.bounded.processes import Processes
 from shared.http import problems
-from shared.http.consistency import Awaited
+from shared.http.headers.consistency import Awaited
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.runtime.concurrency import ConcurrencyLimit

@@ -25,8 +25,8 @@ from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.visibility import scope
 from services.reporting.zone import zone_of
 from shared.http import problems
-from shared.http.consistency import LAG, Awaited
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import LAG, Awaited
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.rules.access import Identity

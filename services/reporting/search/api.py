@@ -9,8 +9,8 @@ from services.reporting.search.bodies import SearchPage
 from services.reporting.search.query.finder import COUNTED, Position, SearchSort
 from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.tickets.list_query import FilterQuery
-from shared.http.consistency import Awaited
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import Awaited
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit
 from shared.http.routes import router as strict

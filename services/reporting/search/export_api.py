@@ -16,7 +16,7 @@ from services.reporting.search.ticket_search import TicketSearch
 from services.reporting.tickets.list_query import FilterQuery
 from services.reporting.tickets.ticket_list import Filters
 from services.reporting.zone import zone_of
-from shared.http.consistency import Awaited
+from shared.http.headers.consistency import Awaited
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 from shared.http.routes import takes_any_text

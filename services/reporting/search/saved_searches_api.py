@@ -41,7 +41,7 @@ def router(reader: TicketReader) -> APIRouter:
                 await filters(reader, asked, await reader.directory.recognised(who))
             except ValidationError as error:
                 errors += [
-                    FieldError(problems.pointer("body", "filters", *each["loc"][:1]), of_validation(each["msg"]))
+                    FieldError(problems.pointer("body", "filters", *each["loc"][:1]), of_validation(each))
                     for each in error.errors(include_url=False, include_input=False)
                 ]
             except problems.Problem as problem:

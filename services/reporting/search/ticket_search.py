@@ -23,7 +23,7 @@ from services.reporting.tickets.ticket_list import COLUMNS
 from services.reporting.tickets.ticket_reader import TicketReader
 from services.reporting.visibility import scope
 from shared.addresses import shown
-from shared.http.consistency import LAG, Written
+from shared.http.headers.consistency import LAG, Written
 from shared.rules.access import Identity
 from shared.timestamps import timestamp
 

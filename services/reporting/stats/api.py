@@ -17,8 +17,8 @@ from services.reporting.visibility import followed_queues, scope
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
-from shared.http.consistency import LAG, Awaited
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import LAG, Awaited
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 

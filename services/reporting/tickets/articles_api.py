@@ -25,8 +25,8 @@ from shared.blobs.store import BlobMissing
 from shared.contracts.parts import Blob, Message
 from shared.http import problems, story
 from shared.http.bodies import content
-from shared.http.consistency import Awaited
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import Awaited
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict

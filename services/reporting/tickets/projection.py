@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from services.reporting.tickets.events.deliveries import BOUNCED, LONGEST_DELIVERY
+from services.reporting.tickets.events.articles.deliveries import BOUNCED, LONGEST_DELIVERY
 from services.reporting.tickets.events.fold import fold
 from services.reporting.tickets.read_model.article_rows import (
     ARTICLES_TABLE,

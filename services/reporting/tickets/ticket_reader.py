@@ -20,7 +20,7 @@ from shared.blobs.store import BlobStore
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
-from shared.http.consistency import LAG, Written
+from shared.http.headers.consistency import LAG, Written
 from shared.languages.known import Language, language_of
 from shared.languages.translator import Translator
 from shared.rules.access import Access, Identity, may, rights

@@ -29,9 +29,9 @@ from services.reporting.tickets.ticket_reader import MERGED_TICKETS, TicketReade
 from services.reporting.visibility import Scope, scope
 from services.reporting.zone import zone_of
 from shared.http import problems
-from shared.http.consistency import Awaited
-from shared.http.etag import etag
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import Awaited
+from shared.http.headers.etag import etag
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import Cursors, CursorText, Limit, page
 from shared.http.routes import router as strict

@@ -14,7 +14,7 @@ from shared.eventstore.runner import Outcome
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.consistency import Written
+from shared.http.headers.consistency import Written
 from shared.rules.access import Access, Identity, may
 
 Run = Callable[[TicketOperations, CommandRequest, Any], Awaitable[Outcome]]

@@ -77,6 +77,6 @@ def read_nested(model: type[Model], content: Mapping[str, Any], *parents: str) -
         return model.model_validate_json(orjson.dumps(content))
     except ValidationError as error:
         raise invalid_fields(
-            FieldError(pointer("body", *parents, *each["loc"]), of_validation(each["msg"]))
+            FieldError(pointer("body", *parents, *each["loc"]), of_validation(each))
             for each in error.errors()[:MOST_ERRORS]
         ) from None

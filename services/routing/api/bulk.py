@@ -19,9 +19,9 @@ from shared.eventstore.runner import Outcome
 from shared.eventstore.store import CommandId
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.consistency import HEADER, Written, encode
-from shared.http.idempotency import Command as Key
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import HEADER, Written, encode
+from shared.http.headers.idempotency import Command as Key
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.serving.failures import problem_of
 from shared.input_types import Line

@@ -5,7 +5,8 @@ A file for each subject holds bodies, routes and how a body becomes a command.
 
 from fastapi import APIRouter
 
-from services.routing.api import articles, bulk, lifecycle, macros, ownership, properties, queueing, relations, single
+from services.routing.api import bulk, single
+from services.routing.api.actions import articles, lifecycle, macros, ownership, properties, queueing, relations
 from services.routing.operations.tickets import TicketOperations
 from shared.http.routes import router as strict
 

@@ -12,10 +12,10 @@ from services.routing.operations.tickets import TicketOperations
 from shared.eventstore.runner import Outcome
 from shared.http import story
 from shared.http.bodies import Body, example
-from shared.http.consistency import HEADER, encode
-from shared.http.etag import IfMatch, etag
-from shared.http.idempotency import Command as Key
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import HEADER, encode
+from shared.http.headers.etag import IfMatch, etag
+from shared.http.headers.idempotency import Command as Key
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 
 Ref = Annotated[str, Path(max_length=64, description="The id or number of the ticket.")]

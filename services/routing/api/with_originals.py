@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.routing.api import articles, relations
 from services.routing.api.action import carry_out, request_of
+from services.routing.api.actions import articles, relations
 from services.routing.api.bodies import read_nested
 from services.routing.api.single import Ref, response
 from services.routing.operations.content.originals import Original
@@ -18,8 +18,8 @@ from shared.eventstore.runner import Outcome
 from shared.eventstore.store import CommandId
 from shared.http import problems
 from shared.http.bodies import Body
-from shared.http.etag import IfMatch
-from shared.http.idempotency import HEADER, command_id
+from shared.http.headers.etag import IfMatch
+from shared.http.headers.idempotency import HEADER, command_id
 from shared.http.identity import Caller, caller
 from shared.http.routes import router as strict
 from shared.http.serving.limits import MAX_BODY, body_limit

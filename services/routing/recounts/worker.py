@@ -17,8 +17,8 @@ from uuid import UUID
 import asyncpg
 from prometheus_client import Counter, Gauge
 
-from services.routing import timers
 from services.routing.conclusions import CLOCK, Conclusions
+from services.routing.recording import write_rows
 from services.routing.recounts.requests import FIRST
 from services.routing.runner import runner
 from services.routing.ticket.clocks.commands import CountAnew
@@ -160,7 +160,7 @@ class Recounts:
             changed = sum(
                 bool(unit.decide(each, CountAnew(self.conclude.slas, context.time), context)) for each in locked
             )
-            await timers.set_timers(connection, (await unit.record()).events, unit.rows)
+            await write_rows(connection, (await unit.record()).events, unit.rows)
             await _move_on(connection, job, looked_at, changed)
             hit("recounts.before_commit")
         COUNTED.inc(len(chosen))

@@ -52,5 +52,5 @@ def decide(command: Command, ticket: Ticket) -> list[Event]:
     if isinstance(command, undo.Command):
         return undo.decide(command, ticket)
     if isinstance(command, clocks.Command):
-        return clocks.decide(command, ticket.course, ticket.kind)
+        return clocks.decide(command, ticket.timeline, ticket.kind)
     assert_never(command)

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.routing.ticket.clocks import course as courses
-from services.routing.ticket.clocks.course import Course
+from services.routing.ticket.clocks import timeline as timelines
 from services.routing.ticket.clocks.promises import TicketKind
+from services.routing.ticket.clocks.timeline import Timeline
 from shared.contracts.event import Event, Unknown
 from shared.contracts.parts import Address, AnyChannel, CustomerRef, PersonRef, QueueRef, StateRef
 from shared.contracts.routing import (
@@ -87,7 +87,7 @@ class Ticket:
     absorbed: Mapping[UUID, str] = field(default_factory=dict)
     """The tickets that were merged into this one, with their numbers."""
     split_into: frozenset[UUID] = frozenset()
-    course: Course = field(default_factory=Course)
+    timeline: Timeline = field(default_factory=Timeline)
     """What its clocks count from, and its deadlines."""
     touched: bool = False
     """Whether anything but links and clocks has happened to the ticket since it was queued."""
@@ -118,21 +118,21 @@ def initial() -> Ticket:
 
 
 def evolve(ticket: Ticket, event: Event) -> Ticket:
-    course = courses.evolve(ticket.course, event)
+    timeline = timelines.evolve(ticket.timeline, event)
     if isinstance(event, TicketQueued):
-        return _queued(ticket, event, course)
+        return _queued(ticket, event, timeline)
     after = _changed(ticket, event)
     opened_with_it = isinstance(event, NoteAdded) and event.kind == SPLIT_NOTE
     touched = after.touched or not (opened_with_it or isinstance(event, UNTOUCHED))
-    if touched == after.touched and course is after.course:
+    if touched == after.touched and timeline is after.timeline:
         return after
-    return replace(after, touched=touched, course=course)
+    return replace(after, touched=touched, timeline=timeline)
 
 
-def _queued(ticket: Ticket, event: TicketQueued, course: Course) -> Ticket:
+def _queued(ticket: Ticket, event: TicketQueued, timeline: Timeline) -> Ticket:
     return replace(
         ticket,
-        course=course,
+        timeline=timeline,
         number=event.number,
         title=event.title,
         queue=event.queue,

@@ -12,9 +12,7 @@ from services.routing.ticket.customer_messages import TakeCustomerMessage
 from services.routing.ticket.queueing import QueueTicket
 from shared.automation.rules import Rule, Rules
 from shared.eventstore.unit_of_work import Decision
-
-OVER = frozenset(("closed", "merged", "removed"))
-"""The types of states in which a ticket waits for nobody: it is not idle."""
+from shared.rules.states import OVER
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,19 +16,14 @@ from services.routing.ticket.queueing import QueueTicket
 from services.routing.triggers.steps import Step
 from shared.automation.facts import Facts, written
 from shared.automation.happenings import happening
-from shared.automation.rules import Rule, Rules
+from shared.automation.rule_actor import rule_of
+from shared.automation.rules import LONGEST_CHAIN, Rule, Rules
 from shared.clocks.deadlines import escalated
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
-from shared.contracts.parts import RuleRef
 from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, TicketQueued
 from shared.eventstore.store import NewEvent
 from shared.eventstore.unit_of_work import Decision, Following
-
-WHOLE = "all"
-"""What is left out if a rule does nothing at all."""
-LONGEST_CHAIN = 5
-"""So many rules act one after the other. What the last of them does is answered by none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,7 @@ def matches(rules: Rules, decision: Decision[Command, Ticket], steps: Iterable[S
         answers = rule_of(step.actor)
         cause = _cause(decision, step)
         for rule in rules.matching(happened, facts_of(decision, step)):
-            if rule.ref.id == answers:
+            if answers is not None and rule.ref.id == answers[0]:
                 continue  # no rule answers its own doing
             if depth >= LONGEST_CHAIN:
                 ended.append((rule, cause))
@@ -71,16 +66,6 @@ def looked_at(rules: Rules, events: Sequence[NewEvent], following: Sequence[Foll
 def match(rule: Rule, ticket: UUID, cause: UUID, correlation: UUID, depth: int = 1) -> Match:
     actions: list[dict[str, Any]] = [dict(action) for action in rule.actions]
     return Match(ticket, rule.ref.id, rule.ref.version, rule.ref.name, cause, correlation, depth, actions)
-
-
-def actor_of(rule: RuleRef) -> Actor:
-    """A rule as the actor of what it does."""
-    return Actor("rule", f"{rule.id}/{rule.version}")
-
-
-def rule_of(actor: Actor) -> UUID | None:
-    """The rule that did something; None if it was somebody else."""
-    return UUID((actor.id or "").partition("/")[0]) if actor.kind == "rule" else None
 
 
 def facts_of(decision: Decision[Command, Ticket], step: Step) -> Facts:
@@ -116,7 +101,7 @@ def ticket_facts(ticket: Ticket, actor: str, at: datetime, text: str = "", sende
         topic=ticket.topic or None,
         tags=ticket.tags,
         fields=ticket.fields,
-        escalated=escalated(ticket.course.deadlines.values()),
+        escalated=escalated(ticket.timeline.deadlines.values()),
         text=text,
         sender=sender,
     )

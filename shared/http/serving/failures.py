@@ -181,8 +181,10 @@ def _field_error(error: dict[str, Any], body: Any) -> FieldError:
             return FieldError(pointer, _MISSING)
         case "extra_forbidden":
             return FieldError(pointer, "This field is not known.")
+        case "too_long" if isinstance(error.get("input"), str):
+            return FieldError(pointer, f"Must have at most {error['ctx']['max_length']} characters.")
         case _:
-            return FieldError(pointer, problems.of_validation(str(error["msg"])))
+            return FieldError(pointer, problems.of_validation(error))
 
 
 def _sent(body: Any, path: Sequence[str | int], *, missing: bool) -> list[str | int]:

@@ -25,7 +25,7 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from deploy.local import lifecycle
-from deploy.local.demo import Desk
+from deploy.local.commands.demo import Desk
 from deploy.local.home import CHECKOUT
 from services.reporting.feed.feed import Feed
 from services.reporting.search.index.file import IndexFile, size

@@ -6,17 +6,18 @@ from uuid import UUID
 
 import pytest
 from fastapi import Query, Request
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from starlette.testclient import TestClient
 
-from shared.http import idempotency, paging, routes
+from shared.http import paging, routes
 from shared.http.bodies import Body
-from shared.http.consistency import Awaited
-from shared.http.etag import IfMatch
+from shared.http.headers import idempotency
+from shared.http.headers.consistency import Awaited
+from shared.http.headers.etag import IfMatch
 from shared.http.identity import HEADER, Caller, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
-from shared.input_types import Flag, Line, Text, Whole
+from shared.input_types import Flag, Line, Slug, Text, WallTime, Whole
 from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING
 
@@ -37,6 +38,9 @@ class Opening(Body):
     urgent: Flag = False
     password: Annotated[Line, Field(min_length=8)] = "long enough"
     fields: dict[str, Any] = Field(default_factory=dict)
+    queue: Slug = "it-support"
+    hours: Annotated[list[tuple[WallTime, WallTime]], Field(min_length=1)] | None = None
+    due: AwareDatetime | None = None
 
 
 class Filters(Body):

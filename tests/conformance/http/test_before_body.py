@@ -6,9 +6,10 @@ import pytest
 from fastapi import Depends
 from starlette.testclient import TestClient
 
-from shared.http import idempotency, routes
+from shared.http import routes
 from shared.http.bodies import Body
-from shared.http.etag import IfMatch
+from shared.http.headers import idempotency
+from shared.http.headers.etag import IfMatch
 from shared.http.identity import HEADER, Caller, service_only, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health

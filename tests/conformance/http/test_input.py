@@ -82,6 +82,32 @@ def test_a_wrong_field_is_named(client: TestClient, wrong: dict[str, Any], point
     assert list(problem(post(client, json.dumps({**GOOD, **wrong}).encode()))) == [pointer]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"customer": "a@b.example"}, "This must be an object."),
+        ({"fields": 3}, "This must be an object."),
+        ({"hours": "08:00"}, "This must be a list."),
+        ({"hours": []}, "This must not be empty."),
+        ({"hours": [["8", "16:00"]]}, "This is not a time of day; write it like 08:00."),
+        ({"queue": ""}, "This must not be empty."),
+        (
+            {"queue": "IT Support"},
+            "Use lower-case letters and digits, with single hyphens between them, such as it-support.",
+        ),
+        ({"due": "2026-12-24T08:00:00"}, "The time needs its offset; write it like 2026-12-24T08:00:00Z."),
+    ],
+)
+def test_a_wrong_field_is_told_in_words_of_the_api(client: TestClient, wrong: dict[str, Any], said: str) -> None:
+    assert list(problem(post(client, json.dumps({**GOOD, **wrong}).encode())).values()) == [said]
+
+
+def test_what_is_wrong_with_several_fields_is_said_once(client: TestClient) -> None:
+    answer = post(client, orjson.dumps({**GOOD, "customer": "a", "fields": 3}))
+    assert list(problem(answer)) == ["/customer", "/fields"]
+    assert answer.json()["detail"] == "This must be an object."
+
+
 def test_every_wrong_field_is_named_at_once(client: TestClient) -> None:
     assert set(problem(post(client, b'{"body": 1, "customer": {"x": 1}}'))) == {
         "/subject", "/body", "/customer/email", "/customer/x",

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.http import consistency, etag, idempotency
-from shared.http.consistency import Written, decode, encode, merge
+from shared.http.headers import consistency, etag, idempotency
+from shared.http.headers.consistency import Written, decode, encode, merge
 from shared.http.paging import Cursors
 from shared.http.problems import Problem
 from shared.rules.access import Identity

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import aiohttp
 import pytest
 
-from shared.http.consistency import Written, encode
+from shared.http.headers.consistency import Written, encode
 from shared.http.identity import HEADER, sign, verify
 from shared.rules.access import Identity
 from shared.testing.keys import KEYS, SIGNING

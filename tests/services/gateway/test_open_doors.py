@@ -17,7 +17,7 @@ from services.gateway.signing_in import sign_in_limits as places
 from services.gateway.signing_in.sign_in import SignIn
 from services.gateway.signing_in.sign_in_limits import SignInLimits
 from services.gateway.signing_in.throttling import SignInThrottle
-from shared.http.consistency import HEADER as CONSISTENCY
+from shared.http.headers.consistency import HEADER as CONSISTENCY
 from shared.http.problems import Problem
 from tests.services.gateway.conftest import PASSWORD, Gateway
 from tests.services.gateway.test_hop import raw

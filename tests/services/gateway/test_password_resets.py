@@ -30,6 +30,7 @@ from tests.specs.requirement import requirement
 DESK = "https://desk.example.org/help"
 NEW = "what I shall remember"
 UNKNOWN = "0" * 43
+GUESS = "wrong"  # pragma: allowlist secret
 KARI = {"login": "kari", "name": "Kari", "email": "kari@help.example.org", "roles": ["agent"]}
 
 
@@ -238,9 +239,7 @@ async def test_a_link_needs_no_further_change(desk: Desk, gateway: Gateway) -> N
 
 async def test_a_new_password_forgets_the_guesses_at_the_old_one(desk: Desk, kari: Client) -> None:
     for _ in range(6):
-        await desk.gateway.anonymous.post(
-            "/session", {"login": "kari", "password": "wrong"}
-        )  # pragma: allowlist secret
+        await desk.gateway.anonymous.post("/session", {"login": "kari", "password": GUESS})
     answer = await desk.gateway.anonymous.post("/session", {"login": "kari", "password": PASSWORD})
     assert answer.status == 429
     assert (await desk.reset(await desk.link())).status == 204

@@ -129,6 +129,7 @@ def nested(levels: int) -> dict[str, Any]:
         ({"when": has("owner", "no-one")}, "/when/is/0"),
         ({"when": has("customer", "no-one")}, "/when/is/0"),
         ({"when": has("fields.no-such", "x")}, "/when/field"),
+        ({"when": has("fields.floor", 3, 1e300)}, "/when/is/1"),
         ({"when": nested(12)}, "/when"),
         ({"when": nested(50)}, "/when"),
         ({"when": nested(200)}, "/when"),
@@ -153,6 +154,7 @@ def nested(levels: int) -> dict[str, Any]:
         ({"then": [{"do": "note", "text": "x", "state": "no-such"}]}, "/then/0/state"),
         ({"then": [{"do": "set-fields", "fields": {"no-such": "x"}}]}, "/then/0/fields/no-such"),
         ({"then": [{"do": "set-fields", "fields": {"floor": "x"}}]}, "/then/0/fields/floor"),
+        ({"then": [{"do": "set-fields", "fields": {"floor": 10**30}}]}, "/then/0/fields/floor"),
         ({"then": [{"do": "set-fields", "fields": {"a/b": "x"}}]}, "/then/0/fields/a~1b"),
         ({"then": [{"do": "set-responsible", "responsible": "no-one"}]}, "/then/0/responsible"),
         ({"then": [{"do": "notify", "to": ["owner"], "template": "no-such"}]}, "/then/0/template"),
@@ -169,12 +171,19 @@ async def test_what_is_wrong_with_a_trigger_is_named(gateway: Gateway, wrong: di
     assert pointer in {error["pointer"] for error in answer.body["errors"]}, answer
 
 
+async def test_a_text_that_is_too_long_is_told_in_characters(gateway: Gateway) -> None:
+    when = {"field": "title", "contains": ["x" * 501]}
+    answer = await (await desk(gateway)).put("/triggers/t", {**TRIGGER, "when": when})
+    assert answer.body["errors"] == [{"pointer": "/when/contains/0", "detail": "Must have at most 500 characters."}]
+
+
 @pytest.mark.parametrize(
     ("wrong", "pointer"),
     [
         ({"then": [WORK, {"do": "explode"}]}, "/then/1"),
         ({"then": []}, "/then"),
         ({"then": [{"do": "reply", "template": "no-such"}]}, "/then/0/template"),
+        ({"then": [{"do": "set-fields", "fields": {"floor": -1e300}}]}, "/then/0/fields/floor"),
         ({"queues": ["it", "no-such"]}, "/queues/1"),
         ({"on": ["opened"]}, "/on"),
     ],

@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
+from shared.testing.progress import until
 from tests.services.gateway.conftest import PASSWORD, Gateway
+from tests.specs.requirement import requirement
+
+CHANGE = """
+  WITH kari AS (SELECT id FROM gateway.documents WHERE slug = 'kari'),
+       ended AS (UPDATE gateway.sessions s SET ended_at = now() FROM kari WHERE s.person_id = kari.id)
+UPDATE gateway.credentials c SET hash = 'another', changed_at = now() FROM kari WHERE c.person_id = kari.id
+"""
+WAITING = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
 
 
 async def test_a_session_says_who_i_am_and_what_i_may_do(gateway: Gateway) -> None:
@@ -83,6 +92,7 @@ async def test_malformed_credentials_are_422_and_never_repeated(gateway: Gateway
     assert "xxxx" not in answer.raw.decode()
 
 
+@requirement("A19.08")
 async def test_signing_out_is_at_once(gateway: Gateway) -> None:
     admin = await gateway.admin()
     other = await gateway.admin()
@@ -208,6 +218,8 @@ async def test_an_expired_token_is_refused(gateway: Gateway) -> None:
         (["write"], "GET", "/tickets", 403),
         (["write", "read", "manage", "mail"], "POST", "/tokens", 403),
         (["manage"], "PUT", "/companies/x", 201),
+        (["manage"], "POST", "/triggers/dry-run", 403),
+        (["manage", "read"], "POST", "/triggers/dry-run", 422),
     ],
 )
 async def test_a_token_is_limited_to_its_scopes(
@@ -275,6 +287,33 @@ async def test_a_new_password_ends_the_other_sessions(gateway: Gateway) -> None:
     assert (await admin.put("/people/admin", mine)).status == 200
     assert (await admin.get("/session")).status == 200, "the session that changes the password stays"
     assert (await other.get("/session")).status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/session", {"login": "kari", "password": PASSWORD}),
+        ("/tokens", {"name": "x", "scopes": ["read"]}),
+    ],
+)
+async def test_no_sign_in_outlives_a_change_of_the_password_that_runs_meanwhile(
+    gateway: Gateway, path: str, body: dict[str, Any]
+) -> None:
+    kari = await gateway.person("kari", "agent")
+    async with gateway.pool.acquire() as connection:
+        async with connection.transaction():
+            await connection.execute(CHANGE)
+            asked = asyncio.create_task((kari if path == "/tokens" else gateway.anonymous).post(path, body))
+
+            async def is_waiting() -> bool:
+                return asked.done() or bool(await gateway.pool.fetchval(WAITING))
+
+            await until(is_waiting)
+        refused = await asked
+    assert refused.status == 401, refused
+    assert (
+        await gateway.pool.fetchval("SELECT count(*) FROM gateway.sessions WHERE ended_at IS NULL") == 1
+    )  # the admin's
 
 
 async def test_failed_sign_ins_of_one_login_do_not_slow_down_another(gateway: Gateway) -> None:

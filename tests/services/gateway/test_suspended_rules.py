@@ -1,5 +1,6 @@
 """A trigger that routing has suspended is switched off, and its document says why (A9.02)."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +55,8 @@ async def test_it_is_switched_off_once_until_somebody_saves_it(gateway: Gateway)
     await suspended(gateway, saved, 1)
     shown = await admin.get("/triggers/escalate")
     assert shown.headers["ETag"] == '"2"' and shown.body["active"] is False
-    assert shown.body["switched_off"]["reason"] == REASON and shown.body["switched_off"]["at"]
+    assert shown.body["switched_off"]["reason"] == REASON
+    assert re.fullmatch(r"[\d-]{10}T[\d:]{8}\.\d{3}Z", shown.body["switched_off"]["at"])
     assert await history(admin) == [(1, "agent", True), (2, "system", False)]
     late = await admin.put("/triggers/escalate", saved, headers={"If-Match": '"1"'})
     assert late.status == 412

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from shared.http.consistency import Written, encode
+from shared.http.headers.consistency import Written, encode
 
 Behaviour = Callable[["Asked", asyncio.StreamWriter], Awaitable[bool]]
 """Answers one request on the connection; true keeps the connection open."""

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.notify import app
 from services.notify.app import builder_of
@@ -90,6 +91,21 @@ async def with_documents(desk: Notify, *documents: Any) -> Desk:
 
 def wrote(text: str) -> CustomerMessageReceived:
     return CustomerMessageReceived(number=NUMBER, customer=PER, message=Message(id=uuid4(), channel="email", text=text))
+
+
+async def test_operators_see_how_late_the_first_mail_is(team_of_two: Desk) -> None:
+    ticket, held = uuid4(), team_of_two.held()
+    await held.measure()
+    assert REGISTRY.get_sample_value("ledgerdesk_notices_late_seconds") == 0
+    await team_of_two.happens(ticket, *OWNED, wrote("It hums."))
+    await held.measure()
+    assert REGISTRY.get_sample_value("ledgerdesk_notices_late_seconds") == 0  # it waits, and is not late
+    await team_of_two.passes(timedelta(minutes=3))
+    await held.measure()
+    assert (REGISTRY.get_sample_value("ledgerdesk_notices_late_seconds") or 0) >= 120
+    await held.request_due()
+    await held.measure()
+    assert REGISTRY.get_sample_value("ledgerdesk_notices_late_seconds") == 0
 
 
 @requirement("A10.01", "A10.05")

@@ -13,10 +13,11 @@ from uuid import UUID, uuid4
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 
-from services.notify.sending import claims, deliveries, domain_queues, outgoing_api, queue_monitor
+from services.notify.sending import claims, deliveries, domain_queues, queue_monitor
 from services.notify.sending.claims import Pause, PutBack
 from services.notify.sending.deliveries import Postponed
-from services.notify.sending.outgoing import Outgoing
+from services.notify.sending.outgoing import outgoing_api
+from services.notify.sending.outgoing.outgoing import Outgoing
 from shared.contracts.notify import NotificationDelayed, NotificationFailed, NotificationSent
 from shared.directory.copy import DirectoryCopy
 from shared.http.identity import HEADER, sign

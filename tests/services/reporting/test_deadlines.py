@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from services.reporting.deadlines.calendars import KEEP, KeepsCalendars
+from services.reporting.deadlines.calendars import KEEP, CalendarKeeping
 from services.reporting.generations.projection_sets import projection_sets
 from shared.clocks.working_time import working_time
 from shared.contracts.directory import Calendar, CalendarSaved, Person, Queue, Trigger
@@ -92,7 +92,7 @@ async def saved(api: Api, *versions: Calendar, keep: bool = True) -> None:
         for n, each in enumerate(versions, start=1)
     ]  # fmt: skip
     delivered = [Delivered(Position(DIRECTORY, 0, n), e.stream, encode(e), e) for n, e in enumerate(events)]
-    handler = KeepsCalendars(ProjectionHandler(DirectoryProjection()))
+    handler = CalendarKeeping(ProjectionHandler(DirectoryProjection()))
     async with api.rows.pool.acquire() as connection, connection.transaction():
         assert await handler.work(connection, delivered, set()) == []
         assert await handler.work(connection, delivered, set()) == [], "read again from the beginning"
@@ -370,7 +370,7 @@ async def test_the_history_tells_the_sums_and_the_causes(api: Api) -> None:
     )
     told = [each["summary"] for each in (await api.read(f"/tickets/{ONE}/history"))["items"]][2:]
     assert told == [
-        "First answer set: 20 minutes of office from 08:00, due 08:20, Gold version 3",
+        "First answer set: 20 minutes of office version 1 from 08:00, due 08:20, Gold version 3",
         "First answer paused: 12 of 20 minutes used, 8 left",
         "First answer resumed: 12 of 20 minutes used, due 08:08",
         "First answer moved: 60 minutes from Monday 08:00, 12.5 used, due 08:47, Silver version 3",
@@ -391,21 +391,35 @@ async def test_what_a_rule_did_has_its_name_and_version(api: Api) -> None:
     left_out = RuleActionLeftOut(
         rule=RuleRef(id=TRIGGER, name="Hurry", version=4), action="move", reason="it is in this queue already"
     )
+    nothing = left_out.model_copy(update={"action": RuleActionLeftOut.ALL_ACTIONS, "reason": "it is late"})
     known = len(api.log.events)
-    api.log.add(ticket, PriorityChanged(to=5, was=3, by=by), note, left_out)
+    api.log.add(ticket, PriorityChanged(to=5, was=3, by=by), note, left_out, nothing)
     done = [replace(each, actor=rule) for each in api.log.events[known:]]
     api.log.events[known:] = done
     await api.rows.show(done)
-    entries = (await api.read(f"/tickets/{ONE}/history"))["items"][-3:]
+    entries = (await api.read(f"/tickets/{ONE}/history"))["items"][-4:]
     shown = {"kind": "rule", "id": str(TRIGGER), "name": "Hurry up", "version": 4}
-    assert [each["actor"] for each in entries] == [shown] * 3
+    assert [each["actor"] for each in entries] == [shown] * 4
     assert [each["summary"] for each in entries] == [
         "Priority changed from 3 normal to 5 immediate by Hurry",
         "Hurry wrote an internal note",
         "The rule 'Hurry' version 4 could not do 'move': it is in this queue already",
+        "The rule 'Hurry' version 4 did nothing: it is late",
     ]
     written = (await api.read(f"/tickets/{ONE}/articles"))["items"][-1]
     assert (written["sender"], written["author"], written["internal"]) == ("system", "Hurry", True)
+
+
+@requirement("A9.02")
+async def test_customers_do_not_learn_the_name_of_the_rule_that_wrote_to_them(api: Api) -> None:
+    ticket = await api.open(ONE, "It hums.")
+    by = PersonRef(id=TRIGGER, name="Hurry")
+    message = Message(id=uuid7(), channel="note", text="We are looking into it.")
+    api.log.add(ticket, NoteAdded(by=by, message=message, internal=False))
+    await api.rows.show([replace(api.log.events[-1], actor=Actor("rule", f"{TRIGGER}/4"))])
+    for who, author in ((ADMIN, "Hurry"), (PER, None)):
+        article = (await api.read(f"/tickets/{ONE}/articles", who))["items"][-1]
+        assert (article["text"], article["sender"], article["author"]) == (message.text, "system", author)
 
 
 @requirement("A4.07", "A21.14")

@@ -13,6 +13,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 
 from services.reporting.dry_runs import dry_runs_api
 from services.reporting.dry_runs.dry_runs_api import DryRunBody, wanted_from
+from services.reporting.dry_runs.replay import Act, PastEvent, Replay, Wanted
 from services.reporting.dry_runs.running import MOST_OF_A_PERSON, DryRuns
 from services.reporting.generations.projection_sets import projection_sets
 from services.reporting.tickets.ticket_reader import TicketReader
@@ -23,14 +24,24 @@ from shared.automation.facts import Facts, written
 from shared.automation.happenings import happening
 from shared.blobs.store import BlobStore
 from shared.contracts.directory import Trigger
-from shared.contracts.envelope import Recorded
+from shared.contracts.envelope import Actor, Recorded
+from shared.contracts.event import Event
 from shared.contracts.intake import CustomerMessageReceived, TicketOpened
-from shared.contracts.routing import AgentReplied, CustomerAnswered, NoteAdded, TicketQueued
+from shared.contracts.parts import PersonRef, TicketRef
+from shared.contracts.routing import (
+    AgentReplied,
+    CustomerAnswered,
+    MergeUndone,
+    NoteAdded,
+    TicketMerged,
+    TicketQueued,
+)
 from shared.directory.copy import Configuration, DirectoryCopy
 from shared.http.identity import HEADER, sign
 from shared.http.problems import Problem
 from shared.http.serving.application import application
 from shared.http.serving.health import Health
+from shared.rules.states import NEW
 from shared.testing.keys import KEYS, SIGNING
 from shared.testing.progress import until
 from shared.timestamps import timestamp
@@ -85,7 +96,7 @@ def expected(events: Sequence[Recorded], on: Sequence[str], when: dict[str, Any]
         if event.producer != "routing":
             continue
         ticket = tickets[event.stream] = evolve(tickets[event.stream], event.payload)
-        if happening(event.payload) not in on:
+        if happening(event.payload) not in on or ticket.merged_into is not None:
             continue
         cause = by_id.get(event.causation_id or UUID(int=0))
         named = cause if cause and isinstance(event.payload, TicketQueued | CustomerAnswered) else event
@@ -177,6 +188,25 @@ async def test_idle_tickets_are_found_between_the_acts_of_people(live_desk: Repo
         cause = by_id[each["event"]]
         assert str(cause.stream) == each["ticket"]["id"]
         assert not [at for at in acts[cause.stream] if cause.time + timedelta(seconds=2) < at < cause.time + wait]
+
+
+@requirement("A9.02")
+def test_a_merged_ticket_is_no_longer_judged_as_for_the_desks_own_rules() -> None:
+    """A customer's message on it is judged on the ticket that it was merged into."""
+    holds = compiled(EVERYTHING, {})
+    replay = Replay(Wanted(UUID(int=7), ALL, None, holds, reads_texts=False, start=START, end=START + YEAR))
+    number = iter(range(1, 10))
+
+    def acts(payload: Event) -> list[Act]:
+        event = PastEvent(UUID(int=next(number)), payload.TYPE, START, Actor("agent"), None, payload, None)
+        return list(replay.then(event))
+
+    other, kari = TicketRef(id=UUID(int=8)), PersonRef(id=UUID(int=9), name="Kari")
+    assert len(acts(CustomerAnswered(article=uuid4()))) == 1
+    assert acts(TicketMerged(into=other, was=NEW, by=kari)) == []
+    assert acts(CustomerAnswered(article=uuid4())) == []
+    assert acts(MergeUndone(into=other, state=NEW, by=kari, undoes=uuid4())) == []
+    assert len(acts(CustomerAnswered(article=uuid4()))) == 1
 
 
 async def test_a_long_answer_lists_the_earliest_and_counts_all(live_desk: Reporting) -> None:

@@ -51,8 +51,8 @@ from shared.contracts.routing import (
 )
 from shared.contracts.topics import TICKETS
 from shared.directory.copy import DirectoryCopy
-from shared.http.consistency import HEADER as TOKEN
-from shared.http.consistency import Written, encode
+from shared.http.headers.consistency import HEADER as TOKEN
+from shared.http.headers.consistency import Written, encode
 from shared.http.identity import HEADER, sign
 from shared.http.serving.application import application
 from shared.http.serving.health import Health

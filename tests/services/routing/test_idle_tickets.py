@@ -33,7 +33,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
         def moved() -> datetime:
             return utc_now() + timedelta(minutes=minutes)
 
-        monkeypatch.setattr("services.routing.acting.idle.utc_now", moved)
+        monkeypatch.setattr("services.routing.matches.idle.utc_now", moved)
 
     return set_to
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from services.routing import ticket, timers
+from services.routing.recording import started_by, write_rows
 from services.routing.ticket import Command
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
@@ -192,7 +193,7 @@ async def test_a_timer_and_a_take_over_at_the_same_moment_do_not_deadlock(desk: 
         appended = await desk.store.append([made], connection=connection)
         firing = asyncio.create_task(desk.clock.fire(timers.AT_ONCE))
         await until(lambda: _ended_or_blocked(desk, firing))
-        await timers.set_timers(connection, appended.events)
+        await write_rows(connection, appended.events)
     assert await firing == 0
     await fire_all(desk)
     assert (await desk.state(number)).locked_by == person(OLA)
@@ -271,4 +272,4 @@ async def test_a_parked_timer_that_is_set_anew_fires_again(desk: Workplace) -> N
 def test_a_later_event_of_the_same_kind_replaces_the_timer() -> None:
     one = UUID(int=1)
     events = [StateChanged(to=PENDING_REMINDER, was=NEW, pending_until=PAST + timedelta(days=n)) for n in range(3)]
-    assert timers.started_by((one, event) for event in events)[0] == [(one, "pending", PAST + timedelta(days=2))]
+    assert started_by((one, event) for event in events)[0] == [(one, "pending", PAST + timedelta(days=2))]

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from services.routing import ticket
-from services.routing.acting import waiting
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.worker import TriggerWorker
 from services.routing.conclusions import Conclusions
+from services.routing.matches import waiting
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.worker import TriggerWorker
 from services.routing.ticket import Command
 from shared.contracts.event import Event
 from shared.contracts.routing import NoteAdded
@@ -142,7 +142,7 @@ async def test_a_trigger_whose_condition_is_not_known_here_is_suspended(desk: Wo
     await settled(desk)
     assert await notes(desk, number) == 0
     assert await desk.store.load(made.id) == [], "what it names may still arrive"
-    desk.worker.patience = timedelta()
+    desk.worker.unusable.patience = timedelta()
     await settled(desk)
     assert [event.type for event in await desk.store.load(made.id)] == ["helpdesk.RuleSuspended.v1"]
 

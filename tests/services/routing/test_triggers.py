@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from services.routing.acting import waiting
+from services.routing.matches import waiting
 from shared.contracts.parts import PersonRef
 from shared.contracts.routing import (
     NoteAdded,

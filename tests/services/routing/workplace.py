@@ -13,12 +13,13 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from uuid_utils.compat import uuid7
 
 from services.routing import ticket, timers
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.worker import TriggerWorker
 from services.routing.api import routes, with_originals
 from services.routing.app import handlers
 from services.routing.conclusions import Conclusions
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.worker import TriggerWorker
 from services.routing.operations.tickets import TicketOperations
+from services.routing.recording import Recording, write_rows
 from services.routing.references import customers, numbers
 from services.routing.references.assignees import Assignees
 from services.routing.runner import runner, timed
@@ -128,7 +129,7 @@ class Workplace:
             recorded = (await self.store.load(stream, connection=connection))[version:]
             await numbers.remember(connection, recorded)
             await customers.remember(connection, recorded)
-            await timers.set_timers(connection, recorded)
+            await write_rows(connection, recorded)
 
     async def give(
         self,
@@ -202,7 +203,7 @@ async def workplace(databases: Any, blobs: Path, wake: Callable[[], None] = lamb
         await copy.load()
         conclude = Conclusions(lambda: copy.configuration)
         clock = timers.Timers(store, conclude)
-        commands = runner(store, conclude, timers.Recording(store, wake))
+        commands = runner(store, conclude, Recording(store, wake))
         assignees = Assignees(pool, copy, UTC)
         operations = TicketOperations(pool, commands, copy, Uploads(BlobStore(f"file://{blobs}")), processes, assignees)
         idle = IdleTickets(store, commands.states, lambda: conclude.rules)

@@ -12,7 +12,7 @@ from shared.automation.evaluation import compiled
 from shared.contracts import intake, routing
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event
-from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, SlaRef, TopicRef
+from shared.contracts.parts import Address, CustomerRef, Message, PersonRef, QueueRef, SlaRef, TicketRef, TopicRef
 from shared.rules.states import CLOSED_SUCCESSFUL, NEW, OPEN
 from tests.specs.requirement import requirement
 
@@ -174,3 +174,10 @@ def test_what_is_closed_rests() -> None:
     life = opened().add(routing.StateChanged(to=CLOSED_SUCCESSFUL, was=NEW, by=KARI))
     life.at += 10 * HOUR
     assert acts(life, "idle", idle=3 * HOUR) == []
+
+
+def test_on_a_merged_ticket_no_rule_acts() -> None:
+    other = TicketRef(id=UUID(int=99), number="2", title="Hums too")
+    life = opened().add(routing.TicketMerged(into=other, was=NEW, by=KARI)).add(routing.TagsAdded(tags=("x",), by=KARI))
+    life.add(routing.MergeUndone(into=other, state=NEW, by=KARI)).add(routing.TagsAdded(tags=("y",), by=KARI))
+    assert [act.event.int for act in acts(life, "tagged")] == [1004]

@@ -4,6 +4,7 @@ from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 import pytest
@@ -359,6 +360,15 @@ def test_the_line_of_a_merge_has_number_and_name() -> None:
         routing.TicketMerged.TYPE, {"into": OTHER.model_dump(mode="json"), "by": {"name": "Kari"}, "was": {}}
     )
     assert told == "Merged into ticket 2026112310000099 by Kari"
+
+
+def test_dates_in_the_history_are_on_the_clock_of_the_reader() -> None:
+    oslo = Translator("en", ZoneInfo("Europe/Oslo"))
+    waits = {"was": {"name": "open"}, "to": {"name": "pending reminder"}, "at": "2026-11-23T09:00:00Z"}
+    told = summary(routing.StateChanged.TYPE, {**waits, "pending_until": "2026-11-24T09:30:00.605000Z"}, oslo)
+    assert told == "State changed from open to pending reminder until Tuesday 10:30"
+    due = {"due_at": "2026-11-24T09:30:00Z", "fired_at": "2026-11-24T09:30:01Z"}
+    assert summary(routing.ReminderReached.TYPE, due, oslo) == "Reminder: due 10:30"
 
 
 @pytest.mark.parametrize(

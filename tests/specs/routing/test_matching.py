@@ -16,8 +16,8 @@ from services.routing.ticket.context import Actor as Giver
 from services.routing.ticket.context import CommandContext
 from services.routing.ticket.lifecycle import Close
 from services.routing.ticket.properties import SetPriority, Tag
-from services.routing.triggers.matching import LONGEST_CHAIN, ticket_facts
-from shared.automation.rules import compile_rules
+from services.routing.triggers.matching import ticket_facts
+from shared.automation.rules import LONGEST_CHAIN, compile_rules
 from shared.contracts.directory import Trigger
 from shared.contracts.envelope import Actor
 from shared.contracts.event import Event

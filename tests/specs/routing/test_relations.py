@@ -9,6 +9,7 @@ import pytest
 
 from services.routing import ticket
 from services.routing.policies import continues_in
+from services.routing.recording import started_by
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.articles import Reply
 from services.routing.ticket.lifecycle import NextState, PendingIsOver
@@ -25,7 +26,6 @@ from services.routing.ticket.relations import (
     Unlink,
     Unmerge,
 )
-from services.routing.timers import started_by
 from shared.contracts.event import Event
 from shared.contracts.parts import Standing, StateRef, TicketRef
 from shared.contracts.routing import (

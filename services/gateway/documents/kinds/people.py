@@ -12,6 +12,7 @@ from services.gateway.documents.derivation import body_model, draft_model, shown
 from services.gateway.documents.draft import Draft
 from services.gateway.documents.kind import Shown, kind
 from shared.contracts.directory import Person
+from shared.contracts.marks.declaration import Document
 from shared.database import Connection, Pool
 from shared.http import story
 from shared.http.bodies import Body, example
@@ -21,7 +22,7 @@ from shared.input_types import Flag, any_text
 from shared.rules.access import Identity
 
 ChosenPassword = Annotated[str, Field(strict=True, min_length=8, max_length=1024), AfterValidator(any_text)]
-KNOWN_TO_AGENTS = ("id", "login", "name", "absence")
+KNOWN_TO_AGENTS = ("id", "login", "name")
 MUST_CHANGE = "SELECT person_id FROM gateway.credentials WHERE person_id = ANY($1) AND must_change"
 
 
@@ -65,18 +66,19 @@ def visible(who: Identity, person: Person) -> bool:
 
 
 def view(who: Identity, person: Person, whole: Shown) -> Shown:
-    """Administrators, and the person, see everything."""
+    """Administrators, and the person, see everything; the absence is shown beside it."""
     if who.is_admin or person.id == who.person_id:
         return whole
     return {field: whole[field] for field in KNOWN_TO_AGENTS}
 
 
-async def more(who: Identity, pool: Pool, people: Sequence[UUID]) -> Mapping[UUID, Shown]:
+async def restricted(pool: Pool, who: Identity, people: Sequence[Document]) -> Mapping[UUID, Shown]:
     """Administrators see who has to change the password."""
     if not who.is_admin:
         return {}
-    restricted = {row["person_id"] for row in await pool.fetch(MUST_CHANGE, people)}
-    return {person: {"password_must_change": person in restricted} for person in people}
+    ids = [person.id for person in people]
+    found = {row["person_id"] for row in await pool.fetch(MUST_CHANGE, ids)}
+    return {person: {"password_must_change": person in found} for person in ids}
 
 
 def _shown() -> type[Body]:
@@ -104,5 +106,5 @@ def _draft() -> type[Draft]:
 
 
 SHOWN, DRAFT = _shown(), _draft()
-KIND = kind(Person, "people", visible, check=check, view=view, more=more, draft=DRAFT, shown=SHOWN)
+KIND = kind(Person, "people", visible, check=check, view=view, draft=DRAFT, shown=SHOWN)
 CUSTOMER_DRAFT = body_model(Person, "CustomerDraft", ("login", "name", "email", "company", "language"))

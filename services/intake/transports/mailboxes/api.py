@@ -11,7 +11,7 @@ from shared.contracts.directory import Mailbox
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems, story
 from shared.http.bodies import Body, example
-from shared.http.idempotency import json_response
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.routes import router as strict
 

@@ -1,7 +1,7 @@
 """What agents write and do for the customer: replies, notes, calls, mails sent on, time."""
 
 from services.reporting.tickets.events import words
-from services.reporting.tickets.events.articles import add_message
+from services.reporting.tickets.events.articles.messages import add_message
 from services.reporting.tickets.events.registry import Data, change, summary_of
 from services.reporting.tickets.read_model.article_rows import Article
 from services.reporting.tickets.read_model.ticket_row import TicketRow

@@ -1,8 +1,8 @@
 """What comes in: new tickets, and messages by mail or from the customers' pages."""
 
 from services.reporting.tickets.events import words
-from services.reporting.tickets.events.articles import add_message
-from services.reporting.tickets.events.deliveries import BOUNCED, LONGEST_DELIVERY, deliver
+from services.reporting.tickets.events.articles.deliveries import BOUNCED, LONGEST_DELIVERY, deliver
+from services.reporting.tickets.events.articles.messages import add_message
 from services.reporting.tickets.events.details import set_customer
 from services.reporting.tickets.events.handling import set_queue
 from services.reporting.tickets.events.registry import Data, change, summary_of

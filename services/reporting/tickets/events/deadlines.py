@@ -28,7 +28,7 @@ def _(data: Data, say: Translator) -> str:
     of_all = f"{amount(used)} of {amount(minutes)} minutes used"
     match change:
         case "set" | "moved":
-            calendar = f" of {data['calendar'].get('slug', '')}" if data.get("calendar") else ""
+            calendar = _calendar(data["calendar"]) if data.get("calendar") else ""
             counted = f"{amount(minutes)} minutes{calendar} from {moment(told_at(data.get('since')), say, beside=at)}"
             so_far = f"{amount(used)} used" if used else ""
             paused = "paused" if data.get("state") == "paused" else ""
@@ -70,6 +70,11 @@ def _(data: Data, say: Translator) -> str:
 def _clock(data: Data) -> str:
     clock: str = data.get("clock") or ""
     return CLOCKS.get(clock, clock).capitalize()
+
+
+def _calendar(data: Data) -> str:
+    """With its version: when the calendar was changed, it is all that tells why the clock moved."""
+    return f" of {data.get('slug', '')} version {data.get('version', '')}"
 
 
 def _sla(data: Data) -> str:

@@ -2,8 +2,9 @@
 
 from uuid import UUID
 
+from services.reporting.deadlines.words import moment
 from services.reporting.tickets.events import words
-from services.reporting.tickets.events.registry import Data, change, summary_of
+from services.reporting.tickets.events.registry import Data, change, summary_for_reader, summary_of, told_at
 from services.reporting.tickets.read_model.ticket_row import TicketRow
 from shared.contracts.envelope import Recorded
 from shared.contracts.parts import PersonRef, QueueRef, StateRef
@@ -18,6 +19,7 @@ from shared.contracts.routing import (
     TicketQueued,
     TicketUnlocked,
 )
+from shared.languages.translator import Translator
 
 
 def set_queue(row: TicketRow, queue: QueueRef) -> None:
@@ -107,10 +109,11 @@ def _(event: StateChanged, row: TicketRow, recorded: Recorded) -> None:
     row.closed_at = recorded.time if event.to.type == "closed" else None
 
 
-@summary_of(StateChanged)
-def _(data: Data) -> str:
+@summary_for_reader(StateChanged)
+def _(data: Data, say: Translator) -> str:
     was, to = words.name(data.get("was")), words.name(data.get("to"))
-    until = f" until {data['pending_until']}" if data.get("pending_until") else ""
+    date = moment(told_at(data.get("pending_until")), say, beside=told_at(data.get("at")))
+    until = f" until {date}" if data.get("pending_until") else ""
     why = ", as scheduled" if data.get("fired_at") else words.undoing(data)
     return f"State changed from {was} to {to}{until}{words.by(data)}{why}"
 
@@ -120,9 +123,9 @@ def _(event: ReminderReached, row: TicketRow, recorded: Recorded) -> None:
     row.reminder_due = True
 
 
-@summary_of(ReminderReached)
-def _(data: Data) -> str:
-    return f"Reminder: due at {data.get('due_at', '')}"
+@summary_for_reader(ReminderReached)
+def _(data: Data, say: Translator) -> str:
+    return f"Reminder: due {moment(told_at(data.get('due_at')), say, beside=told_at(data.get('fired_at')))}"
 
 
 @change.register

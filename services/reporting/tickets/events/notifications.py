@@ -1,8 +1,8 @@
 """Mails that leave the desk, and what became of them."""
 
 from services.reporting.tickets.events import words
-from services.reporting.tickets.events.articles import add, address
-from services.reporting.tickets.events.deliveries import deliver
+from services.reporting.tickets.events.articles.deliveries import deliver
+from services.reporting.tickets.events.articles.messages import add, address
 from services.reporting.tickets.events.registry import Data, change, summary_of
 from services.reporting.tickets.read_model.article_rows import Article, Delivery
 from services.reporting.tickets.read_model.notice_rows import NoticeEntry

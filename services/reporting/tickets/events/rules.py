@@ -11,13 +11,15 @@ from shared.contracts.routing import RuleActionLeftOut, RuleNotified
 
 @summary_of(RuleActionLeftOut)
 def _(data: Data) -> str:
-    return f"The rule {_rule(data)} could not do {data.get('action', 'an action')!r}: {data.get('reason', '')}"
+    action = data.get("action", "an action")
+    left_out = "did nothing" if action == RuleActionLeftOut.ALL_ACTIONS else f"could not do {action!r}"
+    return f"The rule {_rule(data)} {left_out}: {data.get('reason', '')}"
 
 
 @summary_of(RuleNotified)
 def _(data: Data) -> str:
     to = ", ".join(dict.fromkeys("a person" if _is_id(each) else each for each in data.get("to", ())))
-    return f"The rule {_rule(data)} sends the template {data.get('template', '')!r} to {to or 'nobody'}"
+    return f"The rule or macro {_rule(data)} sends the template {data.get('template', '')!r} to {to or 'nobody'}"
 
 
 @summary_of(NoticeGiven)

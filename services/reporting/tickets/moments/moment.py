@@ -13,7 +13,7 @@ from services.reporting.visibility import may_see
 from shared.database import Pool
 from shared.directory.copy import DirectoryCopy
 from shared.http import problems
-from shared.http.consistency import Written
+from shared.http.headers.consistency import Written
 from shared.rules.access import Identity
 
 AsOf = Annotated[

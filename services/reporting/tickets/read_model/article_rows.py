@@ -8,6 +8,8 @@ from uuid import UUID
 from shared.projections.tables import Column, Internal, Public, Table
 
 PEOPLE_FOR_CUSTOMERS = "(people::jsonb - '{bcc,reply_to,reply_to_doubt}'::text[])::json"
+AUTHOR_FOR_CUSTOMERS = "CASE WHEN sender <> 'system' OR notification IS NOT NULL THEN author END"
+"""Not the name of a rule that wrote the article."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Article:
     text: Annotated[str, Public("text NOT NULL")]
     new_text: Annotated[str | None, Public("text")] = None
     html: Annotated[str | None, Public("text")] = None
-    author: Annotated[str | None, Public("text")]
+    author: Annotated[str | None, Internal("text", instead=AUTHOR_FOR_CUSTOMERS)]
     delivery: Annotated[str | None, Public("text")] = None
     people: Annotated[dict[str, Any], Internal("json NOT NULL", instead=PEOPLE_FOR_CUSTOMERS)]
     attachments: Annotated[list[Any] | None, Public("json")] = None

@@ -1,6 +1,6 @@
 """The actions of rules and macros as commands of the desk: the same operations that agents use (decision 0112)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, assert_never
 
 from pydantic import TypeAdapter
@@ -27,9 +27,14 @@ Chosen = Callable[[Ticket], Candidates]
 _ACTION: TypeAdapter[MacroAction] = TypeAdapter(MacroAction)
 
 
-def read(action: Mapping[str, Any]) -> MacroAction:
-    """An action as documents and matches hold it. Raises ValueError for one that this version does not know."""
-    return _ACTION.validate_python(action)
+def read_all(documented: Iterable[Mapping[str, Any]]) -> list[MacroAction]:
+    """The actions to do, as documents and matches hold them. Raises ValidationError if this version does not know one.
+
+    If several find an owner, only the last one does: each would take the place of the one before.
+    """
+    read = [_ACTION.validate_python(action) for action in documented]
+    finding = [place for place, action in enumerate(read) if way_of(action) is not None]
+    return [action for place, action in enumerate(read) if place not in finding[:-1]]
 
 
 def way_of(action: MacroAction) -> Way | None:

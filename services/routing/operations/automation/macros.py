@@ -34,7 +34,7 @@ async def macro(operations: TicketOperations, request: CommandRequest, slug: str
     commands: list[TicketCommand] = []
     ways: list[tuple[Queue | None, Way]] = []
     place: Queue | None = None
-    for action in _read(document):
+    for action in actions.read_all(document.then):
         way = actions.way_of(action)
         if way is not None:
             ways.append((place, way))
@@ -59,7 +59,10 @@ async def macro(operations: TicketOperations, request: CommandRequest, slug: str
             if queue is not None:
                 found[queue.id, way] = await operations.assignees.candidates(queue, way, datetime.now(UTC))
 
-    return await operations.give_all(request, commands, prepare=prepare, leads_to="macro")
+    if not ways:
+        return await operations.give_all(request, commands, leads_to="macro")
+    async with operations.assignees.choosing:
+        return await operations.give_all(request, commands, prepare=prepare, leads_to="macro")
 
 
 def _known(operations: TicketOperations, request: CommandRequest, slug: str) -> Macro:
@@ -77,13 +80,6 @@ def _offered(operations: TicketOperations, request: CommandRequest, document: Ma
         return True
     queues = (operations.directory.queues.by_slug.get(slug) for slug in document.queues)
     return any(rights(who, queue.members) for queue in queues if queue is not None)
-
-
-def _read(document: Macro) -> list[MacroAction]:
-    """The actions. If several find an owner, only the last one does: each would take the place of the one before."""
-    read = [actions.read(action) for action in document.then]
-    finding = [place for place, action in enumerate(read) if actions.way_of(action) is not None]
-    return [action for place, action in enumerate(read) if place not in finding[:-1]]
 
 
 @contextlib.contextmanager

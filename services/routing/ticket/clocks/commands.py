@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
 
-from services.routing.ticket.clocks.course import Course
+from services.routing.ticket.clocks.counting import late, recount
 from services.routing.ticket.clocks.promises import Slas, TicketKind
-from services.routing.ticket.clocks.reckoning import late, reckon
+from services.routing.ticket.clocks.timeline import Timeline
 from shared.contracts.event import Event
 from shared.contracts.routing import AnyClock
 
@@ -30,15 +30,15 @@ class CountAnew:
 Command = ClockIsDue | CountAnew
 
 
-def decide(command: Command, course: Course, kind: TicketKind | None) -> list[Event]:
+def decide(command: Command, timeline: Timeline, kind: TicketKind | None) -> list[Event]:
     """`kind` is what SLAs look at; None for a ticket that is not in a queue."""
     match command:
         case ClockIsDue():
-            known = course.deadlines.get(command.clock)
-            return [] if known is None else list(late(known, course.moment(command.fired_at)))
+            known = timeline.deadlines.get(command.clock)
+            return [] if known is None else list(late(known, timeline.moment(command.fired_at)))
         case CountAnew():
-            if kind is None or course.opened_at is None:
+            if kind is None or timeline.opened_at is None:
                 return []
-            return list(reckon(course, command.slas.choose(kind), course.moment(command.at)))
+            return list(recount(timeline, command.slas.choose(kind), timeline.moment(command.at)))
         case _:
             assert_never(command)

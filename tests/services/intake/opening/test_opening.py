@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shared.http.consistency import HEADER as CONSISTENCY
-from shared.http.consistency import Written, decode
+from shared.http.headers.consistency import HEADER as CONSISTENCY
+from shared.http.headers.consistency import Written, decode
 from shared.rules.access import Identity
 from shared.rules.message_ids import make
 from tests.services.intake.opening.test_uploads import sent, uploaded

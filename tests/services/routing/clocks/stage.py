@@ -86,7 +86,7 @@ async def message(desk: Workplace, number: str, version: int = 2, customer: Cust
 
 
 async def clocks(desk: Workplace, number: str) -> dict[str, Deadline]:
-    return dict((await desk.state(number)).course.deadlines)
+    return dict((await desk.state(number)).timeline.deadlines)
 
 
 async def states(desk: Workplace, number: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from uuid_utils.compat import uuid7
 
 from services.routing import timers
 from services.routing.conclusions import CLOCK, Conclusions
+from services.routing.recording import Recording
 from services.routing.recounts import worker as workers
 from services.routing.runner import runner
 from services.routing.ticket.clocks import commands
@@ -204,7 +205,7 @@ async def test_a_ticket_that_a_process_decided_with_the_old_sla_is_found(desk: W
     assert await due(desk, number) == 240
     stream = await desk.operations.find(number)
     assert stream is not None
-    late = runner(desk.store, Conclusions(lambda: old), timers.Recording(desk.store, lambda: None))
+    late = runner(desk.store, Conclusions(lambda: old), Recording(desk.store, lambda: None))
     unit = late.unit()
     await unit.load(stream)
     count = commands.CountAnew(Conclusions(lambda: old).slas, datetime.now(UTC))

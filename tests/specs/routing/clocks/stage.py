@@ -123,7 +123,7 @@ class Desk:
         return self.decide(ClockIsDue(clock, OPENED + minutes(at)), at)
 
     def clock(self, clock: str) -> Deadline:
-        return self.state.course.deadlines[clock]
+        return self.state.timeline.deadlines[clock]
 
     def due(self, clock: str) -> float | None:
         """When a clock is due."""
@@ -131,7 +131,7 @@ class Desk:
         return None if due is None else (due - OPENED) / minutes(1)
 
     def states(self) -> dict[str, str]:
-        return {clock: each.state for clock, each in self.state.course.deadlines.items()}
+        return {clock: each.state for clock, each in self.state.timeline.deadlines.items()}
 
     def happened(self, clock: str) -> list[str]:
         """What has happened to a clock, in words."""

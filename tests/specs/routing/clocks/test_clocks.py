@@ -106,7 +106,7 @@ def test_closing_keeps_every_clock_that_is_not_over() -> None:
     desk.message(1)
     desk.close(10)
     assert desk.last == ["first_answer kept", "update kept", "solution kept"]
-    assert not escalated(desk.state.course.deadlines.values())
+    assert not escalated(desk.state.timeline.deadlines.values())
 
 
 def test_a_reply_that_closes_keeps_the_answer_and_then_the_solution() -> None:
@@ -154,10 +154,10 @@ def test_a_broken_clock_ends_late_and_is_broken_again_when_the_ticket_is_reopene
     desk.close(130)
     ended = desk.clock("solution")
     assert (desk.last, ended.state, ended.ended_at) == (["solution ended"], "broken", OPENED + minutes(130))
-    assert not escalated(desk.state.course.deadlines.values())
+    assert not escalated(desk.state.timeline.deadlines.values())
     desk.set_state(140, OPEN)
     assert (desk.clock("solution").state, desk.clock("solution").ended_at) == ("broken", None)
-    assert escalated(desk.state.course.deadlines.values())
+    assert escalated(desk.state.timeline.deadlines.values())
     assert desk.happened("solution").count("broken") == 1
 
 
@@ -165,10 +165,10 @@ def test_an_answer_after_the_time_ends_the_broken_clock() -> None:
     desk = Desk(sla()).open()
     desk.fire("first_answer", 16)
     desk.fire("first_answer", 20)
-    assert escalated(desk.state.course.deadlines.values())
+    assert escalated(desk.state.timeline.deadlines.values())
     desk.reply(25)
     assert (desk.clock("first_answer").state, desk.clock("first_answer").used_minutes) == ("broken", 25)
-    assert not escalated(desk.state.course.deadlines.values())
+    assert not escalated(desk.state.timeline.deadlines.values())
 
 
 @pytest.mark.parametrize("at", [20, 20.01, 500])
@@ -191,7 +191,7 @@ def test_warning_and_breach_come_once_at_their_times() -> None:
     desk = Desk(sla()).open()
     assert not desk.fire("first_answer", 15.9)
     assert desk.fire("first_answer", 16)
-    assert escalated(desk.state.course.deadlines.values())
+    assert escalated(desk.state.timeline.deadlines.values())
     assert not desk.fire("first_answer", 16)
     assert desk.fire("first_answer", 20)
     assert not desk.fire("first_answer", 21)

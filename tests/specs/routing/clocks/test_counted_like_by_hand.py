@@ -220,7 +220,7 @@ def compare(desk: Desk, hand: ByHand, at: int, slas: tuple[Sla, ...]) -> None:
     ended = hand.now().type in ENDED
     since = {"first_answer": None if hand.answered else 0, "update": hand.waits_since, "solution": 0}
     for clock, begun in since.items():
-        known = desk.state.course.deadlines.get(clock)
+        known = desk.state.timeline.deadlines.get(clock)
         if begun is None or ended:
             assert known is None or known.ended_at is not None, (clock, known)
             continue

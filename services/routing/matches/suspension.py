@@ -6,7 +6,7 @@ The gateway then switches the document off, and notify tells the administrators.
 from collections.abc import Iterable
 from uuid import UUID
 
-from services.routing.triggers.matching import actor_of
+from shared.automation.rule_actor import actor_of
 from shared.contracts.parts import RuleRef
 from shared.contracts.routing import RuleSuspended
 from shared.database import Connection, Pool

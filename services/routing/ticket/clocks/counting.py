@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from services.routing.ticket.clocks.course import Course, Stay
 from services.routing.ticket.clocks.promises import Limit, Promise
+from services.routing.ticket.clocks.timeline import Stay, Timeline
 from shared.clocks import deadlines
 from shared.clocks.deadlines import CLOCKS, NOTHING, Deadline
 from shared.contracts.routing import (
@@ -38,12 +38,12 @@ class _Count:
     warn_at: datetime | None
 
 
-def reckon(course: Course, promise: Promise | None, at: datetime, because: Because = "other") -> list[ClockEvent]:
-    """The events that bring the clocks up to date with the ticket's course and with what is promised now.
+def recount(timeline: Timeline, promise: Promise | None, at: datetime, because: Because = "other") -> list[ClockEvent]:
+    """The events that bring the clocks up to date with the ticket's timeline and with what is promised now.
 
-    Nothing is done twice: after these events, the same call leads to none. `at` is not before `course.latest`.
+    Nothing is done twice: after these events, the same call leads to none. `at` is not before `timeline.latest`.
     """
-    return [event for clock in CLOCKS for event in _clock(clock, course, promise, at, because)]
+    return [event for clock in CLOCKS for event in _clock(clock, timeline, promise, at, because)]
 
 
 def late(known: Deadline, at: datetime) -> list[ClockEvent]:
@@ -62,10 +62,10 @@ def late(known: Deadline, at: datetime) -> list[ClockEvent]:
 
 
 def _clock(
-    clock: AnyClock, course: Course, promise: Promise | None, at: datetime, because: Because
+    clock: AnyClock, timeline: Timeline, promise: Promise | None, at: datetime, because: Because
 ) -> Iterator[ClockEvent]:
-    known = course.deadlines.get(clock)
-    since = _since(clock, course)
+    known = timeline.deadlines.get(clock)
+    since = _since(clock, timeline)
     limit = promise.limits.get(clock) if promise is not None else None
     if known is not None and not deadlines.is_over(known):
         fired = late(known, at)
@@ -74,36 +74,36 @@ def _clock(
         if limit is None or promise is None:
             yield _withdrawn(known, at)
             return
-        yield from _goes_on(known, course, promise, limit, at, because, ends=since != known.since or course.ended)
+        yield from _goes_on(known, timeline, promise, limit, at, because, ends=since != known.since or timeline.ended)
         if since == known.since:
             return
         known = None
-    if course.ended or since is None:
+    if timeline.ended or since is None:
         return
     if known is not None and known.since == since:  # ended with the ticket, which goes on
         if limit is None or promise is None:
             yield _withdrawn(known, at)
             return
-        yield from _resumed(known, course, promise, limit, at, because)
+        yield from _resumed(known, timeline, promise, limit, at, because)
     elif limit is not None and promise is not None:
-        count = _count(course.stays, since, promise, limit, at)
+        count = _count(timeline.stays, since, promise, limit, at)
         event = _changed(clock, "set", since, promise, limit, count, at, _state(count, limit, was_broken=False))
         yield event
         yield from late(_after(None, [event]), at)
 
 
-def _since(clock: AnyClock, course: Course) -> datetime | None:
+def _since(clock: AnyClock, timeline: Timeline) -> datetime | None:
     """From when a clock counts; None if nothing waits for what it limits."""
     if clock == "update":
-        return course.waits_since
-    return None if clock == "first_answer" and course.answered else course.opened_at
+        return timeline.waits_since
+    return None if clock == "first_answer" and timeline.answered else timeline.opened_at
 
 
 def _goes_on(
-    known: Deadline, course: Course, promise: Promise, limit: Limit, at: datetime, because: Because, *, ends: bool
+    known: Deadline, timeline: Timeline, promise: Promise, limit: Limit, at: datetime, because: Because, *, ends: bool
 ) -> Iterator[ClockEvent]:
     """A clock that is not over: it is counted anew, and ends if it is answered or the ticket has ended."""
-    count = _count(course.stays, known.since, promise, limit, at)
+    count = _count(timeline.stays, known.since, promise, limit, at)
     if _differs(known, promise, limit, count, ends=ends):
         flips = (known.state == "paused") != count.paused
         change: ClockChange = "moved"
@@ -133,10 +133,10 @@ def _goes_on(
 
 
 def _resumed(
-    known: Deadline, course: Course, promise: Promise, limit: Limit, at: datetime, because: Because
+    known: Deadline, timeline: Timeline, promise: Promise, limit: Limit, at: datetime, because: Because
 ) -> Iterator[ClockEvent]:
     """A clock that ended with the ticket goes on with what was left."""
-    count = _count(course.stays, known.since, promise, limit, at)
+    count = _count(timeline.stays, known.since, promise, limit, at)
     state = _state(count, limit, was_broken=known.state == "broken")
     change: ClockChange = "paused" if state == "paused" else "resumed"
     warned = known.warned and count.used >= limit.warns

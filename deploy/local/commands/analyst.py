@@ -1,10 +1,8 @@
 """How analysts connect to the database of this instance."""
 
-import shutil
-
 from deploy.analyst import how_to_connect
 from deploy.local.home import Home, Trouble
-from deploy.local.postgres import binaries
+from deploy.local.postgres import psql
 from deploy.local.programs import Instance
 from deploy.local.supervision import Supervisor
 
@@ -14,6 +12,4 @@ def analyst(home: Home) -> str:
     if not Supervisor(home).alive():
         raise Trouble("Ledgerdesk does not run: run `make up` first")
     instance = Instance(home, home.ports(running=True))
-    ours = binaries() / "psql"
-    psql = shutil.which("psql") or (str(ours) if ours.exists() else "psql")
-    return how_to_connect(instance.analyst_url, "It answers on this machine only.", psql)
+    return how_to_connect(instance.analyst_url, "It answers on this machine only.", psql())

@@ -9,8 +9,8 @@ import asyncpg
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
-from services.notify.sending.outgoing import DecisionResult, NotWaiting, Outgoing, Selection
-from services.notify.sending.outgoing_bodies import (
+from services.notify.sending.outgoing.outgoing import DecisionResult, NotWaiting, Outgoing, Selection
+from services.notify.sending.outgoing.outgoing_bodies import (
     DecisionPage,
     DomainName,
     GiveUpBody,
@@ -29,9 +29,9 @@ from shared.directory.copy import DirectoryCopy
 from shared.eventstore.runner import once
 from shared.eventstore.store import CommandId
 from shared.http import problems
-from shared.http.consistency import HEADER, Written, encode
-from shared.http.idempotency import Command as Key
-from shared.http.idempotency import json_response
+from shared.http.headers.consistency import HEADER, Written, encode
+from shared.http.headers.idempotency import Command as Key
+from shared.http.headers.idempotency import json_response
 from shared.http.identity import Caller
 from shared.http.paging import CursorText, Limit, page
 from shared.http.routes import router as strict

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Never
 from uuid import UUID
 
@@ -16,26 +16,28 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
-from services.routing import ticket, timers
-from services.routing.acting import suspension, waiting
-from services.routing.acting.idle import IdleTickets
-from services.routing.acting.waiting import WaitingMatch
+from services.routing import ticket
+from services.routing.matches import suspension, waiting
+from services.routing.matches.idle import IdleTickets
+from services.routing.matches.out_of_use import out_of_use
+from services.routing.matches.unusable import UnusableTriggers
+from services.routing.matches.waiting import WaitingMatch
 from services.routing.operations.automation import actions
 from services.routing.operations.request import CommandRequest
 from services.routing.operations.tickets import TicketOperations
+from services.routing.recording import write_rows
 from services.routing.rows import Owned, TurnTaken
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Candidates, Way
 from services.routing.ticket.automation.rules import LeaveOut
 from services.routing.ticket.context import Actor
-from services.routing.triggers.matching import WHOLE, actor_of
 from shared.automation.actions import Assign as AssignAction
 from shared.automation.actions import MacroAction, SetResponsible
+from shared.automation.rule_actor import actor_of
 from shared.contracts.event import Event
-from shared.contracts.parts import PersonRef, RuleRef
-from shared.contracts.routing import OwnerChanged
+from shared.contracts.parts import PersonRef
+from shared.contracts.routing import OwnerChanged, RuleActionLeftOut
 from shared.database import Connection
-from shared.directory.copy import Configuration
 from shared.eventstore.errors import Raced
 from shared.eventstore.runner import CommandRunner
 from shared.eventstore.store import CommandId, Context, utc_now
@@ -67,8 +69,6 @@ POLL_SECONDS = 1.0
 BUSY_SECONDS = 0.05
 MEASURE_SECONDS = 15.0
 AT_ONCE = 100
-PATIENCE = timedelta(minutes=1)
-"""So long a condition may name what is not known here before its trigger is suspended."""
 
 Unit = UnitOfWork[Command, Ticket]
 ConcludeAtDepth = Callable[[int], Conclude[Command, Ticket]]
@@ -88,10 +88,7 @@ class TriggerWorker:
         self.conclude, self.idle = conclude, idle
         self._matched = asyncio.Event()
         self._measured_at = 0.0
-        self.patience = PATIENCE
-        self._told = set[RuleRef]()
-        self._unusable_since: dict[RuleRef, datetime] = {}
-        self._by_id: tuple[Configuration, dict[UUID, bool]] | None = None
+        self.unusable = UnusableTriggers(runner.store, idle.rules)
         self.heartbeat = Heartbeat()
 
     def wake(self) -> None:
@@ -115,7 +112,7 @@ class TriggerWorker:
 
     async def work(self, limit: int) -> int:
         """Looks for idle tickets, and does the next matches. Returns how much was done."""
-        await self._suspend_unusable()
+        await self.unusable.suspend()
         looked = await self.idle.look()
         return looked + await self.act(limit)
 
@@ -156,11 +153,11 @@ class TriggerWorker:
             if not matches:
                 return 0
             await unit.load(*(match.ticket for match in matches))
-            out_of_use = await self._out_of_use(connection, [match.rule for match in matches])
+            reasons = await out_of_use(connection, self.operations.directory, [match.rule for match in matches])
             await self._lock_turns(connection, unit, matches)
             for match in matches:
-                await self._do(connection, unit, match, out_of_use.get((match.rule.id, match.rule.version)))
-            await timers.set_timers(connection, (await unit.record()).events, unit.rows)
+                await self._do(connection, unit, match, reasons.get((match.rule.id, match.rule.version)))
+            await write_rows(connection, (await unit.record()).events, unit.rows)
             await connection.execute(waiting.TAKE, [match.id for match in matches])
             hit("triggers.before_commit")
         hit("triggers.after_commit")
@@ -169,24 +166,22 @@ class TriggerWorker:
             LATENESS.observe((now - match.matched_at).total_seconds())
         return len(matches)
 
-    async def _do(self, connection: Connection, unit: Unit, match: WaitingMatch, out_of_use: str | None) -> None:
+    async def _do(self, connection: Connection, unit: Unit, match: WaitingMatch, refused: str | None) -> None:
         unit.conclude = self.conclude(match.depth)
-        if out_of_use is not None:
-            self._leave_out(unit, match, WHOLE, out_of_use)
+        if refused is not None:
+            self._leave_out(unit, match, RuleActionLeftOut.ALL_ACTIONS, refused)
             return
         try:
-            read = [actions.read(action) for action in match.actions]
+            read = actions.read_all(match.actions)
         except ValidationError as error:
             # Written by a version that this one does not know.
             reason = "This version of the desk does not know one of its actions."
             log.warning("trigger %s: %s", match.rule.id, error)
             await self._suspend(connection, unit, match, reason)
-            self._leave_out(unit, match, WHOLE, reason)
+            self._leave_out(unit, match, RuleActionLeftOut.ALL_ACTIONS, reason)
             return
-        finding = [place for place, action in enumerate(read) if actions.way_of(action) is not None]
-        for place, action in enumerate(read):
-            if place not in finding[:-1]:  # each owner would take the place of the one before
-                await self._act(connection, unit, match, action)
+        for action in read:
+            await self._act(connection, unit, match, action)
 
     async def _act(self, connection: Connection, unit: Unit, match: WaitingMatch, action: MacroAction) -> None:
         """Does one action, or leaves it out and says why. What is already so is left out silently."""
@@ -278,48 +273,12 @@ class TriggerWorker:
         for turn in sorted(wanted):
             await self.operations.assignees.lock(connection, turn)
 
-    async def _out_of_use(self, connection: Connection, rules: Sequence[RuleRef]) -> dict[tuple[UUID, int], str]:
-        """Why rules may not act any more, by id and version."""
-        suspended = await suspension.suspended(connection, {rule.id for rule in rules})
-        copy = self.operations.directory
-        if any(copy.configuration.versions.get(rule.id, 0) < rule.version for rule in rules):
-            await copy.load()  # another process knew the trigger before this one
-        active = self._active(copy.configuration)
-        found: dict[tuple[UUID, int], str] = {}
-        for rule in rules:
-            if rule.id not in active:
-                found[rule.id, rule.version] = "The rule was retired before it could act."
-            elif not active[rule.id]:
-                found[rule.id, rule.version] = "The rule was switched off before it could act."
-            elif (rule.id, rule.version) in suspended:
-                found[rule.id, rule.version] = "The rule is suspended, because it cannot do what it says."
-        return found
-
-    def _active(self, configuration: Configuration) -> dict[UUID, bool]:
-        """Whether each trigger is active, by id."""
-        if self._by_id is None or self._by_id[0] is not configuration:
-            self._by_id = (configuration, {each.id: each.active for each in configuration.triggers.values()})
-        return self._by_id[1]
-
     async def _suspend(self, connection: Connection, unit: Unit, match: WaitingMatch, reason: str) -> None:
         append = await suspension.suspend(connection, match.rule, reason, ticket=match.ticket, cause=match.cause)
         if append is not None:
             unit.add(append)
             SUSPENDED.inc()
             log.warning("trigger %s is suspended: %s", match.rule.id, reason)
-
-    async def _suspend_unusable(self) -> None:
-        """Triggers whose conditions cannot be evaluated match nothing: the administrators are told.
-
-        Not at once: a calendar that a condition names may arrive after the trigger.
-        """
-        unusable = {each.ref: each.reason for each in self.idle.rules().unusable}
-        now = utc_now()
-        self._unusable_since = {ref: self._unusable_since.get(ref, now) for ref in unusable}
-        for ref, since in self._unusable_since.items():
-            if ref not in self._told and now - since >= self.patience:
-                await suspension.suspend_now(self.store, ref, unusable[ref])
-                self._told.add(ref)
 
     async def _measure(self) -> None:
         now = asyncio.get_running_loop().time()

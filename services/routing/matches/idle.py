@@ -17,6 +17,7 @@ from shared.automation.rules import Rule, Rules
 from shared.database import Connection
 from shared.eventstore.state_cache import States
 from shared.eventstore.store import Store, utc_now
+from shared.rules.states import OVER
 from shared.runtime.failpoints import hit
 
 AT_ONCE = 100
@@ -138,7 +139,7 @@ class IdleTickets:
             over: list[UUID] = []
             for row in found:
                 stream, state = row["ticket_id"], states[row["ticket_id"]].state
-                if state.queue is None or state.state.type in idleness.OVER:
+                if state.queue is None or state.state.type in OVER:
                     over.append(stream)
                     continue
                 new = row["acted_at"] > row["noted_at"]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from services.notify.sending.outgoing import Action
+from services.notify.sending.outgoing.outgoing import Action
 from shared.http import story
 from shared.http.bodies import Body, example
 from shared.http.references import PersonNamed, QueueNamed
