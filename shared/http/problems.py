@@ -138,6 +138,10 @@ def of_validation(error: Mapping[str, Any]) -> str:
             return "This must be an object."
         case "list_type" | "tuple_type":
             return "This must be a list."
+        case "union_tag_invalid":
+            return f"This must be one of {error['ctx']['expected_tags']}."
+        case "datetime_parsing" | "datetime_from_date_parsing" | "datetime_type":
+            return "This is not a time; write it like 2026-12-24T08:00:00Z."
         case "timezone_aware":
             return "The time needs its offset; write it like 2026-12-24T08:00:00Z."
         case "too_short" | "string_too_short" if error["ctx"]["min_length"] == 1:

@@ -95,6 +95,8 @@ def test_a_wrong_field_is_named(client: TestClient, wrong: dict[str, Any], point
             {"queue": "IT Support"},
             "Use lower-case letters and digits, with single hyphens between them, such as it-support.",
         ),
+        ({"due": "tomorrow"}, "This is not a time; write it like 2026-12-24T08:00:00Z."),
+        ({"act": {"do": "fly"}}, "This must be one of 'note', 'tag'."),
         ({"due": "2026-12-24T08:00:00"}, "The time needs its offset; write it like 2026-12-24T08:00:00Z."),
     ],
 )
