@@ -49,6 +49,7 @@ class Opening(Body):
     queue: Slug = "it-support"
     hours: Annotated[list[tuple[WallTime, WallTime]], Field(min_length=1)] | None = None
     due: AwareDatetime | None = None
+    place: UUID | None = None
     act: Annotated[Note | Tag, Field(discriminator="do")] | None = None
 
 
