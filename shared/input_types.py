@@ -63,7 +63,7 @@ def _encodable(text: str) -> str:
 
 @cache
 def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones()) - {"localtime"}  # the zone of whichever machine reads it
+    return frozenset(available_timezones()) - {"localtime", "Factory"}  # whatever the machine has, and none
 
 
 def _time_zone(text: str) -> str:

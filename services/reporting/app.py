@@ -6,7 +6,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from services.reporting.analytics import time_limit
-from services.reporting.deadlines.calendars import KeepsCalendars
+from services.reporting.deadlines.calendars import CalendarKeeping
 from services.reporting.dry_runs import dry_runs_api
 from services.reporting.dry_runs.running import DryRuns
 from services.reporting.exports import exports_api
@@ -118,7 +118,7 @@ async def process(role: Role, health: Health) -> AsyncIterator[Process]:
 
 def documents() -> Handler:
     """Works through the directory topic."""
-    return KeepsCalendars(ProjectionHandler(DirectoryProjection()))
+    return CalendarKeeping(ProjectionHandler(DirectoryProjection()))
 
 
 def replayed(consumer: str) -> MakeHandlers | None:

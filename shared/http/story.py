@@ -26,7 +26,6 @@ OPENED_AT = "2026-11-29T09:14:03.120Z"
 ANSWERED_AT = "2026-11-29T09:31:40.507Z"
 LATER = "2026-12-01T08:00:00.000Z"
 DAY = "2026-11-29"
-CURSOR = "r1pXq0m3Tj6fWb2cZk9uYVsiMjAyNi0xMS0yOVQwOToxNCJd"  # pragma: allowlist secret
 RAW_MAIL = (
     "From: Kari Nordmann <kari@acme.example>\r\nTo: it@help.example.org\r\nSubject: My computer hums\r\n"
     "\r\nSince this morning.\r\n"

@@ -40,10 +40,12 @@ SELECT {_COLUMNS}, following
  ORDER BY key
  LIMIT $3
 """
-OTHERS = """
-SELECT count(*) AS number, coalesce(sum(size), 0) AS bytes
+TOTALS = """
+SELECT max(version) FILTER (WHERE key = $2) AS version,
+       count(*) FILTER (WHERE key <> $2) AS others,
+       coalesce(sum(size) FILTER (WHERE key <> $2), 0) AS bytes
   FROM gateway.drafts
- WHERE person_id = $1 AND key <> $2
+ WHERE person_id = $1
 """
 SAVE = f"""
 INSERT INTO gateway.drafts (person_id, key, ticket, command, body, attachments, size, files_kept_at)
@@ -131,14 +133,13 @@ class Drafts:
         """Saves a draft; version 1 is a new one. Raises Outdated, TooMany, TooMuch."""
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(LOCK_PERSON, str(person))  # two requests must not pass a limit together
-            was = await connection.fetchrow(ONE, person, key)
-            if expected is not None and (was is None or was["version"] != expected):
+            kept = await connection.fetchrow(TOTALS, person, key)
+            assert kept is not None
+            if expected is not None and kept["version"] != expected:
                 raise Outdated
-            others = await connection.fetchrow(OTHERS, person, key)
-            assert others is not None
-            if was is None and others["number"] >= MOST_OF_A_PERSON:
+            if kept["version"] is None and kept["others"] >= MOST_OF_A_PERSON:
                 raise TooMany
-            if others["bytes"] + content.size > MOST_BYTES_OF_A_PERSON:
+            if kept["bytes"] + content.size > MOST_BYTES_OF_A_PERSON:
                 raise TooMuch
             row = await connection.fetchrow(
                 SAVE, person, key, content.ticket, content.command, content.body, list(content.attachments),

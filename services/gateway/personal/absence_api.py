@@ -1,9 +1,9 @@
 """Absences over HTTP: one's own, and everybody's for administrators, since who is ill may not get to a computer."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from services.gateway import document_rows
 from services.gateway.documents.documents import Documents
@@ -18,13 +18,20 @@ from shared.http import problems
 from shared.http.bodies import Body
 from shared.http.headers.idempotency import json_response
 from shared.http.problems import FieldError, invalid_fields
+from shared.http.references import PersonNamed
 from shared.http.routes import router as strict
 from shared.input_types import Day, Flag
 from shared.input_types import Reference as Named
 
 
+def _named(value: Any) -> Any:
+    """The id of a person as answers show them, so that an answer can be sent back."""
+    return value["id"] if isinstance(value, dict) and value.keys() == {"id", "name"} else value
+
+
 class AbsenceDraft(Body):
-    """Both days belong to the absence; they are needed if it is active. The substitute is named by login, id or address.
+    """Both days belong to the absence; they are needed if it is active. The substitute is named by login, id or address,
+    or as answers show them.
 
     If the substitute is away as well, theirs stands in too.
     """
@@ -32,7 +39,7 @@ class AbsenceDraft(Body):
     active: Flag
     from_: Annotated[Day | None, Field(alias="from")] = None
     to: Day | None = None
-    substitute: Named | None = None
+    substitute: Annotated[Named | None, BeforeValidator(_named, Named | PersonNamed | None)] = None
 
 
 def router(documents: Documents, propagation: Propagation, absences: Absences) -> APIRouter:

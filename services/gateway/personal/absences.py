@@ -63,12 +63,11 @@ class Absences:
         return {"active": absence.active, **_days(absence), "substitute": names.get(absence.substitute)}
 
     async def _substitutes(self, absences: Sequence[Absence]) -> Mapping[UUID | None, Shown]:
-        """Names of those who stand in and are still in use."""
+        """Names of those who stand in, are in use and still work at the desk."""
         wanted = list({each.substitute for each in absences if each.substitute is not None})
         rows = await document_rows.in_use(self.pool, wanted)
-        return {
-            row.id: {"id": str(row.id), "name": row.document.name} for row in rows if isinstance(row.document, Person)
-        }
+        people = [row.document for row in rows if isinstance(row.document, Person)]
+        return {each.id: {"id": str(each.id), "name": each.name} for each in people if works(each)}
 
 
 def works(person: Person) -> bool:

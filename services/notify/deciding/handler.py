@@ -16,7 +16,15 @@ from shared.addresses import comparable
 from shared.contracts.directory import Person, Queue
 from shared.contracts.envelope import Recorded
 from shared.contracts.intake import TicketOpened
-from shared.contracts.routing import AgentReplied, ArticleBounced, ArticleForwarded, FollowUpRejected, RuleNotified
+from shared.contracts.routing import (
+    AgentReplied,
+    ArticleBounced,
+    ArticleForwarded,
+    FollowUpRejected,
+    OwnerChanged,
+    ResponsibleChanged,
+    RuleNotified,
+)
 from shared.database import Connection
 from shared.directory.copy import DirectoryCopy
 from shared.messaging.consuming.delivery import Delivered, Parked
@@ -198,6 +206,13 @@ class TicketHandler:
 
 def _needs_facts(event: Recorded) -> bool:
     """Whether the event may lead to a notice, but does not itself say what the notice needs of the ticket."""
-    if isinstance(event.payload, TicketOpened):
-        return False
-    return isinstance(event.payload, FollowUpRejected | RuleNotified) or bool(notices_about(event.payload))
+    match event.payload:
+        case TicketOpened():
+            return False
+        case FollowUpRejected() | RuleNotified():
+            return True
+        case OwnerChanged(to=person) | ResponsibleChanged(to=person):
+            # Whoever takes a ticket, as the first one who answers does, is told nothing.
+            return person is not None and str(person.id) != event.actor.id
+        case _:
+            return bool(notices_about(event.payload))

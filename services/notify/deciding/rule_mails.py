@@ -100,7 +100,7 @@ class RuleMails:
         )
 
     def _to_agent(self, notified: RuleNotified, template: Template, person: Person, event: Recorded) -> RequestNotice:
-        subject, text = self._written(notified, template, event, proven=True)
+        subject, text = self._written(notified, template, proven=True)
         notification, mail = self.builder.mail(
             "rule",
             event,
@@ -114,7 +114,7 @@ class RuleMails:
         return RequestNotice(notification, "rule", mail, self.builder.own_addresses())
 
     def _to_address(self, notified: RuleNotified, template: Template, address: str, event: Recorded) -> RequestRuleMail:
-        subject, text = self._written(notified, template, event, proven=self._proven(event))
+        subject, text = self._written(notified, template, proven=self._proven(event))
         notification, mail = self.builder.mail(
             "rule",
             event,
@@ -135,7 +135,7 @@ class RuleMails:
         """
         ticket, proven = self.inputs.tickets.get(event.stream), self._proven(event)
         customer = address_today(notified.customer, self.inputs.people)
-        subject, text = self._written(notified, template, event, proven=proven)
+        subject, text = self._written(notified, template, proven=proven)
         around = self.builder.around(notified.queue, self._variables(notified, proven=proven))
         answers_to = ticket.answers_to if ticket is not None else ()
         to = answers_to[:1] or ((Address(email=customer.email, name=customer.name),) if customer.email else ())
@@ -168,7 +168,7 @@ class RuleMails:
         ticket = self.inputs.tickets.get(event.stream)
         return ticket is not None and ticket.proven
 
-    def _written(self, notified: RuleNotified, template: Template, event: Recorded, *, proven: bool) -> tuple[str, str]:
+    def _written(self, notified: RuleNotified, template: Template, *, proven: bool) -> tuple[str, str]:
         """Subject (on one line) and text of the template."""
         variables = self._variables(notified, proven=proven)
         subject = mail_body.line(templates.render(template.subject, variables))[:500]

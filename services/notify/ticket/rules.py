@@ -1,7 +1,5 @@
 """Which mails leave for a ticket, and what is recorded of them: every rule, as pure functions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import assert_never
 from uuid import UUID
 
@@ -24,6 +22,7 @@ from services.notify.ticket.commands import (
     RequestRuleMail,
 )
 from services.notify.ticket.reports import of_report
+from services.notify.ticket.state import Ticket
 from shared.addresses import comparable
 from shared.contracts.event import Event
 from shared.contracts.notify import (
@@ -39,7 +38,6 @@ from shared.contracts.notify import (
     OutgoingMail,
 )
 from shared.contracts.parts import Address
-from shared.contracts.reports import ReportMailRequested, ReportMailSuppressed
 from shared.rules.rejected import Rejected
 
 MOST_REJECTIONS_A_DAY = 3
@@ -54,32 +52,6 @@ MOST_RULE_MAILS_A_DAY = 20
 This ends a loop with a machine whose answers set a trigger off again and do not say that they are automatic.
 """
 OURS = "the address is one of our own queues"
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """What the rules look at. `rejections` counts how often the customer was told that the ticket takes no more
-    messages.
-
-    `receipt_decided` and `articles`: which mails were requested or suppressed. `given`: the notices that people have.
-    `rule_mails`: how many mails of triggers were requested for an address. `waiting` and `delayed`: the notifications
-    that have no outcome yet, and those of them that are recorded as delayed. `of_report`: the stream is no ticket's,
-    but that of a report that is sent by mail.
-    """
-
-    receipt_decided: bool = False
-    rejections: int = 0
-    articles: frozenset[UUID] = frozenset()
-    requested: frozenset[UUID] = frozenset()
-    waiting: frozenset[UUID] = frozenset()
-    delayed: frozenset[UUID] = frozenset()
-    given: frozenset[UUID] = frozenset()
-    rule_mails: Mapping[str, int] = field(default_factory=dict)
-    of_report: bool = False
-
-
-def initial() -> Ticket:
-    return Ticket()
 
 
 def decide(command: Command, ticket: Ticket) -> list[Event]:
@@ -298,42 +270,3 @@ def _outcome(notification: UUID, outcome: Event, ticket: Ticket) -> list[Event]:
     if notification not in ticket.requested:
         raise Rejected("This notification was never requested.")
     return [outcome] if notification in ticket.waiting else []
-
-
-def _with_rule_mail(event: NotificationRequested, ticket: Ticket) -> Mapping[str, int]:
-    if event.kind not in ("rule", "rule_to_customer") or not event.mail.to:
-        return ticket.rule_mails
-    address = comparable(event.mail.to[0].email)
-    return {**ticket.rule_mails, address: ticket.rule_mails.get(address, 0) + 1}
-
-
-def evolve(ticket: Ticket, event: Event) -> Ticket:
-    match event:
-        case NotificationRequested():
-            return replace(
-                ticket,
-                receipt_decided=ticket.receipt_decided or event.kind == "receipt",
-                rejections=ticket.rejections + (event.kind == "follow_up_rejected"),
-                rule_mails=_with_rule_mail(event, ticket),
-                articles=ticket.articles | {event.article},
-                requested=ticket.requested | {event.notification},
-                waiting=ticket.waiting | {event.notification},
-                of_report=isinstance(event, ReportMailRequested),
-            )
-        case NotificationSuppressed():
-            return replace(
-                ticket,
-                receipt_decided=ticket.receipt_decided or event.kind == "receipt",
-                articles=ticket.articles | {event.article},
-                waiting=ticket.waiting - {event.article},
-                of_report=isinstance(event, ReportMailSuppressed),
-            )
-        case NoticeGiven():
-            return replace(ticket, given=ticket.given | {event.notice})
-        case NotificationDelayed():
-            return replace(ticket, delayed=ticket.delayed | {event.notification})
-        case NotificationSent() | NotificationFailed():
-            done = {event.notification}
-            return replace(ticket, waiting=ticket.waiting - done, delayed=ticket.delayed - done)
-        case _:
-            return ticket  # events of tomorrow change nothing here

@@ -27,7 +27,7 @@ MOST_CACHED = 1_024
 Version = tuple[UUID, int]
 
 
-class KeepsCalendars:
+class CalendarKeeping:
     """The handler of the directory topic that also keeps the calendars' versions, in the transaction of `handler`.
 
     Reading the topic again from its beginning gives the same rows. A record that cannot be read is parked by `handler`.

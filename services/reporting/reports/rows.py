@@ -16,8 +16,6 @@ from shared.clocks.deadlines import Deadline, Deadlines
 from shared.messaging.consuming.projection import Seen
 from shared.projections.tables import Column, Table
 
-OPEN_TYPES = ("new", "open", "pending_reminder", "pending_auto_close")
-"""Types of states in which a ticket belongs to the backlog."""
 NOBODY = UUID(int=0)
 
 
@@ -141,11 +139,11 @@ class Fact(TicketColumns, Counted):
     """A row of `facts`: an event that a report counts, with the ticket right after it (a move: right before it).
 
     `counts` is false for what was undone (`undone`), for what undoes (`undoes`: the other event), for everything of a
-    removed ticket, and for a change of owner from or to nobody. `incoming`: it is an article of the customer. `person_id`: the agent who did it. `other_id`: the
-    owner before, or the queue that the ticket moved to. `minutes`: of the first answer and of a closing, since the
-    opening; of a move, since the ticket came into the queue. `handling`: of a closing, the minutes that the ticket was
-    new or open; of the end of a first answer or solution by an answer or a closing, the working time that the clock used,
-    if a calendar applied.
+    removed ticket, and for a change of owner from or to nobody. `incoming`: it is an article of the customer.
+    `person_id`: the agent who did it. `other_id`: the owner before, or the queue that the ticket moved to. `minutes`:
+    of the first answer and of a closing, since the opening; of a move, since the ticket came into the queue.
+    `handling`: of a closing, the minutes that the ticket was new or open; of the end of a first answer or solution by
+    an answer or a closing, the working time that the clock used, if a calendar applied.
 
     Of a clock: `clock` and the slug of its `sla`, `cause` the event that led to it, and the `deadline` after it (null: it
     was withdrawn), from which `undone.take_back` counts anew.

@@ -1,6 +1,7 @@
 """Who may get a ticket that is given to somebody of its queue: members who may work there and are not away (A21.01)."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from uuid import UUID
 
@@ -26,11 +27,16 @@ LOADS = "SELECT owner_id, count(*) AS tickets FROM routing.owned WHERE owner_id 
 
 @dataclass(frozen=True, slots=True)
 class Assignees:
-    """`zone`: where the desk counts days, for absences of people who have no time zone of their own."""
+    """`zone`: where the desk counts days, for absences of people who have no time zone of their own.
+
+    `choosing` is held by who takes a turn without locking it: each such choice that another one overtakes is made again,
+    and many at the same time would give up.
+    """
 
     pool: Pool
     directory: DirectoryCopy
     zone: tzinfo
+    choosing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def candidates(
         self, queue: Queue, way: Way, at: datetime, connection: Connection | None = None

@@ -35,6 +35,7 @@ async def test_an_absence_shows_to_agents_wherever_they_pick_a_person(gateway: G
     set_by_lise = await lise.put(PATH, away(substitute="jan@help.example.org"))
     assert set_by_lise.body == {"active": True, "from": day(-2), "to": day(2), "substitute": jans}
     assert (await lise.get(PATH)).body == set_by_lise.body
+    assert (await lise.put(PATH, set_by_lise.body)).body == set_by_lise.body, "an answer can be sent back"
     now = {"from": day(-2), "to": day(2), "substitute": jans}
     for who in (jan, lise, await gateway.admin()):
         assert (await who.get("/people/lise")).body["absence"] == now
@@ -84,6 +85,8 @@ async def test_a_wrong_absence_is_refused_and_changes_nothing(gateway: Gateway) 
         ({"substitute": "gone"}, ["/substitute"]),
         ({"substitute": "per"}, ["/substitute"]),
         ({"substitute": ""}, ["/substitute"]),
+        ({"substitute": {"id": "jan"}}, ["/substitute"]),
+        ({"substitute": {"id": 7, "name": "Jan"}}, ["/substitute"]),
         ({"until": day(3)}, ["/until"]),
         ({"from": day(1), "to": day(0), "substitute": "no-one"}, ["/to", "/substitute"]),
     ]
@@ -99,6 +102,11 @@ async def test_a_substitute_who_has_left_shows_as_none(gateway: Gateway) -> None
     await gateway.person("jan", "agent")
     await lise.put(PATH, away(substitute="jan"))
     admin = await gateway.admin()
+    jan = {"login": "jan", "name": "Jan", "email": "jan@help.example.org", "roles": ["customer"]}
+    assert (await admin.put("/people/jan", jan)).status == 200
+    assert (await lise.get(PATH)).body["substitute"] is None
+    assert (await admin.put("/people/jan", {**jan, "roles": ["agent"]})).status == 200
+    assert (await lise.get(PATH)).body["substitute"]["name"] == "Jan"
     await admin.delete("/people/jan")
     assert (await lise.get(PATH)).body["substitute"] is None
     assert (await admin.get("/people/lise")).body["absence"]["substitute"] is None

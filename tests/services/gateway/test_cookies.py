@@ -3,6 +3,7 @@
 import pytest
 
 from tests.services.gateway.conftest import PASSWORD, Gateway
+from tests.specs.requirement import requirement
 
 COOKIE = "ledgerdesk_session"
 COMPANY = {"slug": "acme", "name": "Acme"}
@@ -49,6 +50,7 @@ async def test_another_site_cannot_sign_somebody_in(gateway: Gateway) -> None:
     assert answer.status == 403 and "Set-Cookie" not in answer.headers
 
 
+@requirement("A19.08")
 async def test_signing_out_deletes_the_cookie(gateway: Gateway) -> None:
     cookie = await cookie_of(gateway)
     answer = await gateway.anonymous.delete("/session", headers={"Cookie": cookie, "Origin": gateway.url})

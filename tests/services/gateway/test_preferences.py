@@ -70,6 +70,7 @@ async def test_language_and_zone_are_part_of_the_person_and_change_it_only_if_th
         ({"timezone": "Mars/Olympus"}, "/timezone"),
         ({"timezone": "../../etc/passwd"}, "/timezone"),
         ({"timezone": "localtime"}, "/timezone"),
+        ({"timezone": "Factory"}, "/timezone"),
         ({"theme": "pink"}, "/theme"),
         ({"density": ["compact"]}, "/density"),
         ({"start": "nowhere"}, "/start"),

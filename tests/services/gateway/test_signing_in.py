@@ -8,6 +8,7 @@ import pytest
 
 from shared.testing.progress import until
 from tests.services.gateway.conftest import PASSWORD, Gateway
+from tests.specs.requirement import requirement
 
 CHANGE = """
   WITH kari AS (SELECT id FROM gateway.documents WHERE slug = 'kari'),
@@ -91,6 +92,7 @@ async def test_malformed_credentials_are_422_and_never_repeated(gateway: Gateway
     assert "xxxx" not in answer.raw.decode()
 
 
+@requirement("A19.08")
 async def test_signing_out_is_at_once(gateway: Gateway) -> None:
     admin = await gateway.admin()
     other = await gateway.admin()

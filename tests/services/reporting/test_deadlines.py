@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from services.reporting.deadlines.calendars import KEEP, KeepsCalendars
+from services.reporting.deadlines.calendars import KEEP, CalendarKeeping
 from services.reporting.generations.projection_sets import projection_sets
 from shared.clocks.working_time import working_time
 from shared.contracts.directory import Calendar, CalendarSaved, Person, Queue, Trigger
@@ -92,7 +92,7 @@ async def saved(api: Api, *versions: Calendar, keep: bool = True) -> None:
         for n, each in enumerate(versions, start=1)
     ]  # fmt: skip
     delivered = [Delivered(Position(DIRECTORY, 0, n), e.stream, encode(e), e) for n, e in enumerate(events)]
-    handler = KeepsCalendars(ProjectionHandler(DirectoryProjection()))
+    handler = CalendarKeeping(ProjectionHandler(DirectoryProjection()))
     async with api.rows.pool.acquire() as connection, connection.transaction():
         assert await handler.work(connection, delivered, set()) == []
         assert await handler.work(connection, delivered, set()) == [], "read again from the beginning"

@@ -170,3 +170,15 @@ async def test_a_macro_in_bulk_gives_tickets_evenly(desk: Workplace) -> None:
         answer = await desk.bulk(numbers, "macro", {"macro": slug}, who=ADMIN)
         assert {each["status"] for each in answer.json()["items"]} == {200}, answer.text
         assert Counter(await owners(desk, numbers)) == {"W0": 4, "W1": 4, "W2": 4}
+
+
+@requirement("A6.08", "A8.06")
+async def test_macros_given_at_the_same_time_are_all_done_and_give_evenly(desk: Workplace) -> None:
+    queue, _ = await pool(desk, 3)
+    await save(desk, macro("share", BY_LOAD))
+    await save(desk, macro("turn", IN_TURN))
+    for slug in ("share", "turn"):
+        numbers = [await opened(desk, queue=queue) for _ in range(24)]
+        given = [desk.give(number, "macro", {"macro": slug}, who=ADMIN) for number in numbers]
+        assert {answer.status_code for answer in await asyncio.gather(*given)} == {200}
+        assert Counter(await owners(desk, numbers)) == {"W0": 8, "W1": 8, "W2": 8}

@@ -59,7 +59,10 @@ async def macro(operations: TicketOperations, request: CommandRequest, slug: str
             if queue is not None:
                 found[queue.id, way] = await operations.assignees.candidates(queue, way, datetime.now(UTC))
 
-    return await operations.give_all(request, commands, prepare=prepare, leads_to="macro")
+    if not ways:
+        return await operations.give_all(request, commands, leads_to="macro")
+    async with operations.assignees.choosing:
+        return await operations.give_all(request, commands, prepare=prepare, leads_to="macro")
 
 
 def _known(operations: TicketOperations, request: CommandRequest, slug: str) -> Macro:
