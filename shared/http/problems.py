@@ -135,19 +135,28 @@ def of_validation(error: Mapping[str, Any]) -> str:
         case "string_pattern_mismatch" if said := SHAPES.get(error["ctx"]["pattern"]):
             return said
         case "model_type" | "model_attributes_type" | "dict_type":
-            return "This must be an object."
+            return "Must be an object."
         case "list_type" | "tuple_type":
-            return "This must be a list."
+            return "Must be a list."
+        case "union_tag_invalid":
+            return f"Must be one of {error['ctx']['expected_tags']}."
+        case "datetime_parsing" | "datetime_from_date_parsing" | "datetime_type":
+            return "This is not a time; write it like 2026-12-24T08:00:00Z."
+        case "uuid_parsing" | "uuid_type":
+            return "This is not an id."
         case "timezone_aware":
             return "The time needs its offset; write it like 2026-12-24T08:00:00Z."
         case "too_short" | "string_too_short" if error["ctx"]["min_length"] == 1:
-            return "This must not be empty."
+            return "Must not be empty."
         case "too_short":
             return f"At least {error['ctx']['min_length']} of these are needed."
         case "too_long":
             return f"At most {error['ctx']['max_length']} of these are allowed."
         case _:
             detail = str(error["msg"]).removeprefix("Value error, ")[:300]
+            for theirs in ("Input should ", "String should "):
+                if detail.startswith(theirs):
+                    detail = f"Must {detail.removeprefix(theirs)}"
             return detail if detail.endswith(".") else f"{detail}."
 
 

@@ -195,11 +195,11 @@ async def test_5_registration_for_the_drop_in_queue(guide: Guide) -> None:
     async with guide.hours("drop-in-hours", ALWAYS):
         ticket = await guide.asks(topic="drop-in", subject="Which course?")
         await guide.becomes(ticket, lambda t: t["tags"] == ["waiting"] and t["owner"] is not None)
-        await guide.mailed(guide.customer, f"you have number {await guide.number(ticket)}")
+        await guide.mailed(guide.customer, f"You have number {await guide.number(ticket)}")
     async with guide.hours("drop-in-hours", never_now()):
         ticket = await guide.asks(topic="drop-in", subject="Which course, again?")
         await guide.becomes(ticket, lambda t: t["state"]["slug"] == "closed-unsuccessful" and not t["tags"])
-        await guide.mailed(guide.customer, "we are open on Tuesdays and Thursdays")
+        await guide.mailed(guide.customer, "We are open on Tuesdays and Thursdays")
 
 
 @requirement("A9.02")
@@ -223,7 +223,7 @@ async def test_7_ask_once_then_close_what_nobody_cares_for(guide: Guide) -> None
     await guide.becomes(alive, lambda t: t["tags"] == ["answered", "asked"])
     await guide.done(guide.per, "POST", f"/tickets/{alive}/message", {"text": "It still hums."})
     await guide.becomes(alive, lambda t: t["tags"] == [])
-    await guide.mailed(guide.customer, "we have not heard from you")
+    await guide.mailed(guide.customer, "We have not heard from you")
     await guide.becomes(stale, lambda t: t["state"]["slug"] == "closed-unsuccessful")
     assert "Nobody has answered for two weeks." in await guide.notes(stale)
     assert (await guide.becomes(alive, lambda _: True))["state"]["type"] != "closed"
@@ -249,7 +249,7 @@ async def test_9_a_note_and_a_mail_out_of_office_hours(guide: Guide) -> None:
     async with guide.hours("office-hours", never_now()):
         by_night = await guide.opens("second-line")
         await guide.noted(by_night, "Came out of office hours.")
-        await guide.mailed(guide.customer, f"we have received {await guide.number(by_night)}")
+        await guide.mailed(guide.customer, f"We have received {await guide.number(by_night)}")
     assert "Came out of office hours." not in await guide.notes(by_day)
 
 
@@ -261,4 +261,4 @@ async def test_10_a_macro_for_a_known_issue(guide: Guide) -> None:
     shown = await guide.becomes(ticket, lambda t: t["state"]["slug"] == "known-issue")
     assert shown["tags"] == ["known-issue"] and shown["pending_until"] is not None
     await guide.noted(ticket, "See the list of known issues.")
-    await guide.mailed(guide.customer, "we know of this and work on it")
+    await guide.mailed(guide.customer, "We know of this and work on it")

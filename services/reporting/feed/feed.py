@@ -9,6 +9,7 @@ import asyncpg
 
 from services.reporting.feed.merging import Change, Merging, Part
 from services.reporting.feed.place import Place, UnknownPlace
+from shared.contracts.routing import DeadlineBroken, DeadlinesChanged, DeadlineWarned
 from shared.contracts.topics import PARTITIONS, TICKETS
 from shared.database import Pool
 
@@ -64,6 +65,9 @@ SELECT l.number AS late, h.*
 HOLD_SECONDS = 20.0
 """How long an effect waits for a cause that is not applied yet. Twice as long as Kafka needs to give the partitions of
 a lost replica to another one. A cause that is parked, or missing after a restore, costs this delay once."""
+CAUSED_BY_DOCUMENTS = {DeadlinesChanged.TYPE, DeadlineWarned.TYPE, DeadlineBroken.TYPE}
+"""Types whose cause may be the change of a document, such as a calendar, which no ticket ever shows. If their cause is
+an event of their ticket, it is before them in the partition. So they never wait: a recount would hold every reader."""
 SAMPLE_SECONDS = 1.0
 LEAST_ROWS = 10
 
@@ -134,7 +138,7 @@ class Feed:
             for n, found in enumerate(by_partition)
         ]
         recent = self._recent(applied)
-        merging = Merging(after.offsets, parts, lambda change: change.position >= recent[change.partition])
+        merging = Merging(after.offsets, parts, lambda change: _may_wait(change, recent))
         changes = [(change, after.moved(offsets)) for change, offsets in merging.run(limit)]
         return Page(changes, after.moved(merging.offsets), merging.at_end, known["generation"])
 
@@ -156,6 +160,11 @@ class Feed:
             self._applied.popleft()
         at, offsets = self._applied[0]
         return offsets if now - at >= HOLD_SECONDS else (0,) * PARTITIONS
+
+
+def _may_wait(change: Change, recent: Sequence[int]) -> bool:
+    """Whether a cause that is not there may still come."""
+    return change.position >= recent[change.partition] and change.type not in CAUSED_BY_DOCUMENTS
 
 
 def _change(row: asyncpg.Record) -> Change:

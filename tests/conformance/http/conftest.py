@@ -1,7 +1,7 @@
 """An application with one route of each kind, and a client that is signed in."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
@@ -30,6 +30,14 @@ class Customer(Body):
     email: Line
 
 
+class Note(Body):
+    do: Literal["note"]
+
+
+class Tag(Body):
+    do: Literal["tag"]
+
+
 class Opening(Body):
     subject: Line
     body: Text = ""
@@ -41,6 +49,8 @@ class Opening(Body):
     queue: Slug = "it-support"
     hours: Annotated[list[tuple[WallTime, WallTime]], Field(min_length=1)] | None = None
     due: AwareDatetime | None = None
+    place: UUID | None = None
+    act: Annotated[Note | Tag, Field(discriminator="do")] | None = None
 
 
 class Filters(Body):

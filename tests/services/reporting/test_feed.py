@@ -21,6 +21,7 @@ from shared.messaging.consuming.parking import park, parked_streams
 from shared.messaging.consuming.projection import Position
 from shared.projections import sets
 from tests.services.reporting.reporting_database import ZONE, Log, Reporting
+from tests.services.reporting.test_deadlines import clock
 from tests.services.reporting.test_projections_and_lists import opened, queued
 
 ONE, TWO = (f"202611271000{n:04}" for n in (1, 2))
@@ -164,6 +165,18 @@ async def test_an_effect_waits_for_its_cause_but_not_for_ever(live_desk: Reporti
     assert told == [event.id for event in log.events[:3]]
     now[0] += HOLD_SECONDS
     assert (await read(feed, place, 9))[0] == [log.events[3].id]
+
+
+async def test_what_a_document_has_caused_does_not_wait(live_desk: Reporting) -> None:
+    """A changed calendar moves deadlines. The feed never shows the change of the calendar itself."""
+    log, topic = Log(), Topic(live_desk)
+    ticket = UUID(int=12)
+    log.add(ticket, opened(ONE), queued(ONE), clock("moved"), TagsAdded(tags=("red",)))
+    log.events[2] = replace(log.events[2], causation_id=uuid4())
+    topic.add(*log.events)
+    await topic.apply(1)
+    feed = Feed(live_desk.pool)
+    assert (await read(feed, await feed.first(), 9))[0] == [event.id for event in log.events]
 
 
 async def test_a_reader_of_a_topic_that_was_lost_begins_anew(live_desk: Reporting) -> None:
