@@ -7,7 +7,6 @@ data, and every event names the versions that counted.
 from collections.abc import Callable
 from uuid import UUID
 
-from services.routing import ticket
 from services.routing.rows import DecisionRow, Owned, TurnTaken
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.automation.distribution import Distribute
@@ -136,9 +135,7 @@ def rows_of(decision: Decision[Command, Ticket]) -> list[DecisionRow]:
     """Whose work the ticket is from now on, and the turn that was taken to find its owner."""
     if not any(isinstance(event.payload, MOVES_OWNERS) for event in decision.events):
         return []
-    after = decision.before
-    for event in decision.events:
-        after = ticket.evolve(after, event.payload)
+    after = decision.after
     was, now = owner_of(decision.before), owner_of(after)
     rows: list[DecisionRow] = [Owned(decision.stream, now, was)] if now != was else []
     command = decision.command

@@ -29,11 +29,12 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[Command, State]):
-    """What a command led to. `before`: the state that it met."""
+    """What a command led to. `before`: the state that it met; `after`: the state after its events."""
 
     stream: UUID
     command: Command
     before: State
+    after: State
     events: tuple[NewEvent, ...]
     context: Context
 
@@ -123,13 +124,16 @@ class UnitOfWork(Generic[Command, State]):
         if not events:
             return events
         new = tuple(NewEvent(event) for event in events)
+        after = fold(self.decider, before, events)
         found = Consequences()
         if self.conclude is not None:
-            found = self.conclude(Decision(stream, command, before.state, new, context))
-        self._append(stream, new, context, tuple(found.rows))
+            found = self.conclude(Decision(stream, command, before.state, after.state, new, context))
+        self._append(stream, new, context, after, tuple(found.rows))
         for (cause, actor), of_cause in groupby(found.events, lambda each: (each.cause, each.actor)):
             because = replace(context, actor=actor, causation_id=cause)
-            self._append(stream, tuple(NewEvent(each.payload, each.id) for each in of_cause), because)
+            following = tuple(NewEvent(each.payload, each.id) for each in of_cause)
+            after = fold(self.decider, after, (each.payload for each in following))
+            self._append(stream, following, because, after)
         return events
 
     @property
@@ -168,10 +172,16 @@ class UnitOfWork(Generic[Command, State]):
             if versioned.version:
                 self.states.keep(stream, versioned)
 
-    def _append(self, stream: UUID, new: tuple[NewEvent, ...], context: Context, rows: tuple[Any, ...] = ()) -> None:
-        before = self._at(stream)
-        self.appends.append(Append(stream, self.category, before.version, new, context, rows))
-        self._streams[stream] = fold(self.decider, before, (event.payload for event in new))
+    def _append(
+        self,
+        stream: UUID,
+        new: tuple[NewEvent, ...],
+        context: Context,
+        after: Versioned[State],
+        rows: tuple[Any, ...] = (),
+    ) -> None:
+        self.appends.append(Append(stream, self.category, self.version(stream), new, context, rows))
+        self._streams[stream] = after
 
     def _at(self, stream: UUID) -> Versioned[State]:
         return self._streams.get(stream) or Versioned(self.decider.initial(), 0)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.routing import ticket
 from services.routing.rows import ActedOn
 from services.routing.ticket import Command, Ticket
 from services.routing.ticket.customer_messages import TakeCustomerMessage
@@ -28,10 +27,7 @@ def acted_on(rules: Rules, decision: Decision[Command, Ticket]) -> list[ActedOn]
     idle = rules.on("idle")
     if not idle:
         return []
-    before = after = decision.before
-    for event in decision.events:
-        after = ticket.evolve(after, event.payload)
-    was_over, is_over = before.state.type in OVER, after.state.type in OVER
+    was_over, is_over = decision.before.state.type in OVER, decision.after.state.type in OVER
     if is_over:
         return [] if was_over else [ActedOn(decision.stream, decision.context.time, None)]
     by_person = decision.context.actor.kind in ("agent", "customer")

@@ -1,6 +1,7 @@
 """Which triggers follow from a decision: judged on the ticket as it was, and never without end (A9.02)."""
 
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 from uuid import UUID
 
@@ -49,9 +50,10 @@ def concluded(
     before = ticket.initial()
     for event in past:
         before = ticket.evolve(before, event)
-    events = tuple(NewEvent(event) for event in ticket.decide(command, before))
+    decided = ticket.decide(command, before)
+    after, events = reduce(ticket.evolve, decided, before), tuple(map(NewEvent, decided))
     context = Context(actor=actor or Actor("agent", str(KARI.id)), time=NOON)
-    decision: Decision[Command, Ticket] = Decision(TICKET, command, before, events, context)
+    decision: Decision[Command, Ticket] = Decision(TICKET, command, before, after, events, context)
     return Conclusions(lambda: configuration).at_depth(depth)(decision)
 
 
@@ -157,13 +159,12 @@ def test_rules_that_answer_each_other_always_end(rules: list[tuple[int, int]], f
         assert acts <= len(rules) ** LONGEST_CHAIN
         assert depth <= LONGEST_CHAIN
         actor = Actor("rule", f"{UUID(int=by)}/1") if by else Actor("agent")
-        decision: Decision[Command, Ticket] = Decision(
-            TICKET, command, state, tuple(map(NewEvent, events)), Context(actor=actor, time=NOON)
-        )
         if not events:
             continue
-        for event in events:
-            state = ticket.evolve(state, event)
+        before, state = state, reduce(ticket.evolve, events, state)
+        decision: Decision[Command, Ticket] = Decision(
+            TICKET, command, before, state, tuple(map(NewEvent, events)), Context(actor=actor, time=NOON)
+        )
         for row in conclude.at_depth(depth)(decision).rows:
             if isinstance(row, Match):
                 waiting.append((rules[row.trigger.int - 1][1], row.depth, row.trigger.int))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -74,11 +75,13 @@ class Desk:
     def decide(self, command: Command, at: float) -> list[NewEvent]:
         """Records what a command leads to; returns its events, and behind them what follows."""
         before = self.state
-        events = tuple(NewEvent(each) for each in ticket.decide(command, before))
+        decided = ticket.decide(command, before)
+        events = tuple(map(NewEvent, decided))
         following: list[Following] = []
         if events:
             context = Context(Recorder("system"), time=OPENED + minutes(at))
-            following = list(self.conclude(Decision(STREAM, command, before, events, context)).events)
+            after = reduce(ticket.evolve, decided, before)
+            following = list(self.conclude(Decision(STREAM, command, before, after, events, context)).events)
         recorded = [*events, *(NewEvent(each.payload, each.id) for each in following)]
         for new in recorded:
             self.state = ticket.evolve(self.state, new.payload)
